@@ -1,0 +1,135 @@
+"""What the inference package takes and gives: the only module of it that a report may import."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Code:
+    """A coded concept (PS3.3 8.8)."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Radiograph:
+    """A film as it is displayed, without identity.
+
+    Attributes
+    ----------
+    pixels
+        float32, (rows, columns), 0.0 black to 1.0 white.
+    padding
+        bool, (rows, columns), True where the source has no image (PS3.3 C.7.5.1.1.2), or None.
+    spacing_mm
+        Distance between rows and between columns, None where the source does not say.
+    attributes
+        DICOM keyword to value: only the allow-listed ones that a model card may ask for.
+    """
+
+    pixels: NDArray[np.float32]
+    padding: NDArray[np.bool_] | None = None
+    spacing_mm: tuple[float, float] | None = None
+    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 2 or self.pixels.dtype != np.float32:
+            raise ValueError(
+                f"pixels: {self.pixels.dtype} of shape {self.pixels.shape}; a radiograph is float32 (rows, columns)"
+            )
+        if self.padding is not None and self.padding.shape != self.pixels.shape:
+            raise ValueError(f"padding: shape {self.padding.shape} differs from pixels {self.pixels.shape}")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a model looks for.
+
+    Attributes
+    ----------
+    name
+        Short name in lower case, as printed: ``pneumonia``.
+    code, site
+        Coded finding and anatomic site.
+    threshold
+        Operating point in [0, 1], chosen on validation data; a score at or above it is called.
+    """
+
+    name: str
+    code: Code
+    site: Code
+    threshold: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.threshold <= 1.0:
+            raise ValueError(f"threshold of {self.name}: {self.threshold} is outside [0, 1]")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model is, as its ``card.toml`` says.
+
+    Attributes
+    ----------
+    digest
+        sha256 of the weights file, hexadecimal; checked before the model is loaded.
+    attributes
+        DICOM keywords that the model asks for beside the pixels.
+    explanation
+        Method of the saliency map (CID 217), or None where the model gives none.
+    """
+
+    name: str
+    version: str
+    digest: str
+    findings: tuple[Finding, ...]
+    intended_use: str
+    manufacturer: str = "dicom-node project"
+    attributes: tuple[str, ...] = ()
+    explanation: Code | None = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a model says of one finding.
+
+    Attributes
+    ----------
+    score
+        Calibrated score in [0, 1].
+    saliency
+        float32 on the *source* grid (rows, columns) of the film, 0.0 to 1.0 with the peak at 1.0,
+        zero where the model saw nothing; None where there is no map.
+    """
+
+    finding: Finding
+    score: float
+    saliency: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.score) or not 0.0 <= self.score <= 1.0:
+            raise ValueError(f"score of {self.finding.name}: {self.score} is not in [0, 1]")
+        if self.saliency is not None and not np.isfinite(self.saliency).all():
+            raise ValueError(f"saliency of {self.finding.name} is not finite")
+
+    @property
+    def above(self) -> bool:
+        """True at or above the threshold."""
+        return self.score >= self.finding.threshold
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one film."""
+
+    card: ModelCard
+    scores: tuple[Score, ...]

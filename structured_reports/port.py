@@ -1,0 +1,117 @@
+"""The canonical result and the objects that are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from inference.types import Prediction
+
+
+@dataclass(frozen=True)
+class Equipment:
+    """The node as the maker of its results (PS3.3 C.7.5.1).
+
+    Attributes
+    ----------
+    device_uid
+        Stable UID of this installation (device observer, TID 1004).
+    """
+
+    manufacturer: str
+    model_name: str
+    software_version: str
+    serial_number: str
+    station_name: str
+    device_uid: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a study was not read: a code that programs compare, and a sentence for people (no identity)."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ReportRequest:
+    """One result of one study generation; every object is a function of it alone.
+
+    Attributes
+    ----------
+    source
+        Header of the film that was read, as received and without pixel data. It carries identity. For a
+        refused study: the header of any instance of the study.
+    display
+        uint8 (rows, columns): the source as a viewer shows it (modality and VOI LUT, polarity), not flipped,
+        cropped or rotated; None for a refused study.
+    outcome
+        What the model said, or why no model was asked.
+    made_at
+        Time of the job with time zone, not of the clock: a rebuild is byte-identical.
+    generation
+        1 for the first result of the study; a later one supersedes it.
+    notice
+        Label on every object.
+    heatmap
+        False where the model may not point at image locations.
+    """
+
+    source: Dataset
+    display: NDArray[np.uint8] | None
+    outcome: Prediction | Refusal
+    equipment: Equipment
+    made_at: datetime
+    generation: int = 1
+    notice: str = "AI RESULT - NOT FOR DIAGNOSTIC USE"
+    heatmap: bool = True
+
+    def __post_init__(self) -> None:
+        if self.made_at.tzinfo is None:
+            raise ValueError("made_at: a result time needs a time zone")
+        if isinstance(self.outcome, Prediction) and self.display is None:
+            raise ValueError("display: a prediction needs the film that it is about")
+
+
+DICOM = "application/dicom"
+FHIR_JSON = "application/fhir+json"
+PNG = "image/png"
+
+
+@dataclass(frozen=True)
+class ResultObject:
+    """Bytes that are recorded once and sent as they are, on every attempt.
+
+    Attributes
+    ----------
+    kind
+        ``summary``, ``heatmap``, ``report``, ``fhir``: key of `structured_reports.BUILDERS`.
+    uid
+        SOP Instance UID, or the ``urn:uuid:`` of the bundle.
+    media_type
+        `DICOM` (a Part 10 file) or `FHIR_JSON`.
+    content
+        The encoded object.
+    sop_class_uid, transfer_syntax_uid
+        Of a DICOM object, else empty.
+    picture
+        PNG of what a reader sees, for consoles and folders; None where there is no picture.
+    """
+
+    kind: str
+    uid: str
+    media_type: str
+    content: bytes
+    sop_class_uid: str = ""
+    transfer_syntax_uid: str = ""
+    picture: bytes | None = None
+
+
+Builder = Callable[[ReportRequest, Mapping[str, ResultObject]], ResultObject | None]
+"""Builds one object, given those built before it (an SR refers to the heatmap); None where it does not apply."""
