@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from uuid import NAMESPACE_URL, uuid5
 
 from pydicom.uid import UID
@@ -13,8 +12,6 @@ IMPLEMENTATION_CLASS_UID = UID(f"2.25.{uuid5(NAMESPACE_URL, 'urn:dicom-node:impl
 """Identifies this implementation, not an installation or a release (PS3.7 D.3.3.2)."""
 
 IMPLEMENTATION_VERSION_NAME = "DICOM_NODE_0_1"
-
-AE_TITLE_MAX_LENGTH = 16
 
 
 def send_without_delay(event: evt.Event) -> None:
@@ -30,28 +27,11 @@ def acknowledge_at_once(event: evt.Event) -> None:
 
 # DCMTK 3.6.2 and later leave Nagle on (DCMTK FAQ 48), so its second small PDU waits for our delayed TCP
 # acknowledgement: 40 ms for every C-STORE with any DCMTK or Orthanc, whichever side sends.
-SOCKET_TUNING: list[tuple[evt.EventType, Callable[[evt.Event], None]]] = [
+SOCKET_TUNING: list[evt.EventHandlerType] = [
     (evt.EVT_CONN_OPEN, send_without_delay),
     (evt.EVT_DATA_RECV, acknowledge_at_once),
 ]
 """Event handlers for `AE.associate` and `AE.start_server`, in both roles."""
-
-
-def ae_title(value: str) -> str:
-    """Return the AE title without the padding that carries no meaning.
-
-    Raises
-    ------
-    ValueError
-        Not an AE title (PS3.5 6.2, VR AE).
-    """
-    title = value.strip(" ")
-    printable = all(" " <= character <= "~" for character in title)
-    if not 1 <= len(title) <= AE_TITLE_MAX_LENGTH or not printable or "\\" in title:
-        raise ValueError(
-            f"an AE title is 1 to 16 printable ASCII characters, no backslash (PS3.5, VR AE): {value!r}"
-        )
-    return title
 
 
 def _set_option(event: evt.Event, option: str) -> None:

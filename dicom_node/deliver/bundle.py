@@ -1,0 +1,110 @@
+"""What delivery reads in a FHIR bundle; the bundle itself is sent as it was recorded."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote_plus
+
+Resource = dict[str, Any]
+"""A FHIR resource, or an element of one, as it was parsed."""
+
+STRUCTURAL_KEYS = frozenset({"resourceType", "type", "method", "system", "status", "code", "use", "unit"})
+"""Elements that hold words of the specification or of a code system, which an answer may repeat."""
+
+CONDITIONAL_REFERENCE = re.compile(r"([A-Z][A-Za-z]+)\?(.+)")
+
+
+def parsed(content: bytes) -> Resource:
+    """Return the bundle.
+
+    Raises
+    ------
+    ValueError
+        Not a JSON object with entries.
+    """
+    bundle = json.loads(content)
+    if not isinstance(bundle, dict) or not objects(bundle, "entry"):
+        raise ValueError("not a bundle with entries")
+    return bundle
+
+
+def objects(resource: Resource, element: str) -> list[Resource]:
+    """Return the objects of a repeating element, whatever else a peer may have put there."""
+    values = resource.get(element)
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
+def conditional_references(bundle: Resource) -> list[tuple[str, str]]:
+    """Return type and query of each reference that the server resolves by a search (R4 3.1.0.11.3), once."""
+    found = (
+        (match[1], match[2])
+        for key, text in _strings(bundle)
+        if key == "reference" and (match := CONDITIONAL_REFERENCE.fullmatch(text))
+    )
+    return list(dict.fromkeys(found))
+
+
+def imaging_study_uid(bundle: Resource) -> str:
+    """Return the Study Instance UID that the bundle is about, or an empty string."""
+    for resource in _resources(bundle):
+        if resource.get("resourceType") == "ImagingStudy":
+            for identifier in objects(resource, "identifier"):
+                if identifier.get("system") == "urn:dicom:uid":
+                    return str(identifier.get("value", "")).removeprefix("urn:oid:")
+    for resource_type, query in conditional_references(bundle):
+        if resource_type == "ImagingStudy" and "urn:oid:" in unquote_plus(query):
+            return unquote_plus(query).partition("urn:oid:")[2].partition("&")[0]
+    return ""
+
+
+def report_entry(bundle: Resource) -> int:
+    """Return the index of the entry that people ask for: the report, else the first."""
+    types = [resource.get("resourceType") for resource in _resources(bundle)]
+    return types.index("DiagnosticReport") if "DiagnosticReport" in types else 0
+
+
+def without_values(text: str, bundle: Resource) -> str:
+    """Return a server's words without long numbers and what the bundle says about a person."""
+    values = {
+        value
+        for key, string in _strings(bundle)
+        if key not in STRUCTURAL_KEYS
+        for value in _parts(string)
+        if len(value) >= 2
+    }
+    for value in sorted(values, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "…", text, flags=re.IGNORECASE)
+    return re.sub(r"\d[\d./:-]{3,}", "…", text)
+
+
+def _parts(string: str) -> Iterator[str]:
+    """Yield the string and, of a search, its plain and its decoded values."""
+    yield string
+    if "?" in string or "|" in string or "=" in string:
+        for text in (string, unquote_plus(string)):
+            yield from (part for part in re.split(r"[?|=&]", text) if not _is_parameter(part))
+    elif string.startswith("<"):
+        yield from re.findall(r"[^<>\s]{3,}(?![^<]*>)", string)
+
+
+def _is_parameter(part: str) -> bool:
+    return part == "identifier" or re.fullmatch(r"[A-Z][A-Za-z]+", part) is not None
+
+
+def _resources(bundle: Resource) -> list[Resource]:
+    resources = (entry.get("resource") for entry in objects(bundle, "entry"))
+    return [resource if isinstance(resource, dict) else {} for resource in resources]
+
+
+def _strings(node: object, key: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield from _strings(value, name)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _strings(value, key)
+    elif isinstance(node, str):
+        yield key, node

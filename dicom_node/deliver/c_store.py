@@ -1,0 +1,156 @@
+"""Results to a PACS by C-STORE."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from pydicom.uid import UID
+from pynetdicom import AE, build_context, evt
+from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext
+
+from dicom_node.deliver.each import each
+from dicom_node.deliver.errors import SLOWLY_S, DestinationUnavailableError, RejectedError
+from dicom_node.deliver.message import encoded_data_set, limit_writes, send, store_request
+from dicom_node.deliver.port import VALID_FROM_BIRTH, Acceptance, Kinds, Name
+from dicom_node.deliver.status import Verdict, verdict
+from dicom_node.dimse import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, SOCKET_TUNING
+from dicom_node.study import AETitle
+from structured_reports.port import DICOM, ResultObject
+
+VERIFICATION = UID("1.2.840.10008.1.1")
+
+PERMANENT = 0x01
+"""Result of an A-ASSOCIATE-RJ (PS3.8 Table 9-21)."""
+
+
+@dataclass(frozen=True, config=VALID_FROM_BIRTH)
+class StorageSCU:
+    """A PACS that takes DICOM objects on one association a delivery.
+
+    Attributes
+    ----------
+    timeout_s
+        For each of: connection, association, response, release, and one write to the socket.
+    """
+
+    name: Name
+    host: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\s/]+$")]
+    port: Annotated[int, Field(ge=1, le=65535)]
+    called_ae: AETitle
+    calling_ae: AETitle
+    timeout_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 30.0
+    kinds: Kinds = frozenset()
+
+    def takes(self, result: ResultObject) -> bool:
+        return result.media_type == DICOM and (not self.kinds or result.kind in self.kinds)
+
+    def deliver(self, results: Sequence[ResultObject]) -> tuple[Acceptance, ...]:
+        if not results:
+            return ()
+        message_ids = count(1)
+        with self._association(_contexts(results)) as assoc:
+            return each(results, lambda result: self._store(assoc, result, next(message_ids)))
+
+    def check(self) -> str:
+        started = time.monotonic()
+        with self._association([build_context(VERIFICATION)]) as assoc:
+            status = assoc.send_c_echo().get("Status")
+        if status is None:
+            raise DestinationUnavailableError(f"{self.name}: no answer to C-ECHO from {self._peer}")
+        if status != 0x0000:
+            raise RejectedError(f"{self.name}: C-ECHO 0x{status:04X} from {self._peer}")
+        return f"{self.name}: C-ECHO 0x0000 from {self._peer} in {(time.monotonic() - started) * 1000:.0f} ms"
+
+    @property
+    def _peer(self) -> str:
+        return f"{self.called_ae} at {self.host}:{self.port}"
+
+    @contextmanager
+    def _association(self, contexts: list[PresentationContext]) -> Iterator[Association]:
+        assoc = self._requested(contexts)
+        if not assoc.is_established:
+            self._explain(assoc)
+        try:
+            yield assoc
+        finally:
+            assoc.release()
+
+    def _requested(self, contexts: list[PresentationContext]) -> Association:
+        ae = AE(self.calling_ae)
+        ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+        ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+        ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = self.timeout_s
+        handlers: list[evt.EventHandlerType] = [
+            *SOCKET_TUNING,
+            (evt.EVT_CONN_OPEN, limit_writes, [self.timeout_s]),
+        ]
+        try:
+            return ae.associate(
+                self.host, self.port, contexts, ae_title=self.called_ae, evt_handlers=handlers
+            )
+        except OSError as error:  # the host name has no address
+            raise DestinationUnavailableError(f"{self.name}: {self.host}: {error}") from error
+
+    def _explain(self, assoc: Association) -> None:
+        """Raise why there is no association."""
+        answer = assoc.acceptor.primitive
+        if answer is None:
+            raise DestinationUnavailableError(
+                f"{self.name}: {self._peer}: no connection, or no answer within {self.timeout_s:g} s"
+            )
+        if assoc.is_rejected:
+            # Nothing is wrong with the objects: once the AE title is registered, the queue drains by itself.
+            raise DestinationUnavailableError(
+                f"{self.name}: {self._peer} rejected the association of {self.calling_ae}: "
+                f"{answer.result_str}, {answer.source_str}, {answer.reason_str} (PS3.8 9.3.4)",
+                retry_after_s=SLOWLY_S if answer.result == PERMANENT else None,
+            )
+        refused = ", ".join(sorted({_spoken(context) for context in assoc.rejected_contexts}))
+        raise RejectedError(f"{self.name}: {self._peer} accepts none of: {refused} (PS3.8 9.3.3.2)")
+
+    def _store(self, assoc: Association, result: ResultObject, message_id: int) -> Acceptance:
+        about = f"{self.name}: {result.kind}"
+        data_set = encoded_data_set(result)
+        if data_set is None:
+            raise RejectedError(f"{about}: not a Part 10 file with a group length (PS3.10 7.1)")
+        context_id = _accepted_context_id(assoc, result)
+        if context_id is None:
+            proposed = _spoken(build_context(result.sop_class_uid, result.transfer_syntax_uid))
+            raise RejectedError(f"{about}: {self._peer} does not accept {proposed} (PS3.8 9.3.3.2)")
+        status = send(assoc, store_request(result, data_set, message_id), context_id, self.timeout_s)
+        if status is None:
+            raise DestinationUnavailableError(
+                f"{about}: {self._peer} ended the association or was silent for {self.timeout_s:g} s"
+            )
+        taken, meaning = verdict(status)
+        said = f"C-STORE 0x{status:04X}"
+        if taken is Verdict.LATER:
+            raise DestinationUnavailableError(f"{about}: {said}, {meaning}")
+        if taken is Verdict.NEVER:
+            raise RejectedError(f"{about}: {said}, {meaning}")
+        return Acceptance(result.kind, result.uid, said, warning="" if taken is Verdict.TAKEN else meaning)
+
+
+def _contexts(results: Sequence[ResultObject]) -> list[PresentationContext]:
+    """Return one context for each pair: an acceptor chooses one transfer syntax of those in a context."""
+    pairs = dict.fromkeys((result.sop_class_uid, result.transfer_syntax_uid) for result in results)
+    return [build_context(sop_class, transfer_syntax) for sop_class, transfer_syntax in pairs]
+
+
+def _accepted_context_id(assoc: Association, result: ResultObject) -> int | None:
+    for context in assoc.accepted_contexts:
+        wanted = (result.sop_class_uid, [result.transfer_syntax_uid])
+        if context.as_scu and (context.abstract_syntax, context.transfer_syntax) == wanted:
+            return context.context_id
+    return None
+
+
+def _spoken(context: PresentationContext) -> str:
+    return f"{UID(context.abstract_syntax or '').name} as {UID(context.transfer_syntax[0]).name}"

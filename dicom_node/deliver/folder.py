@@ -1,0 +1,132 @@
+"""Results as files in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+
+from pydantic.dataclasses import dataclass
+from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
+
+from dicom_node.deliver.bundle import imaging_study_uid, parsed
+from dicom_node.deliver.each import each
+from dicom_node.deliver.errors import DestinationUnavailableError, RejectedError
+from dicom_node.deliver.port import VALID_FROM_BIRTH, Acceptance, Kinds, Name
+from dicom_node.study import study_key
+from structured_reports.port import DICOM, FHIR_JSON, PNG, ResultObject
+
+SUFFIXES = {DICOM: ".dcm", FHIR_JSON: ".fhir.json", PNG: ".png"}
+
+SAFE_KIND = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+
+
+@dataclass(frozen=True, config=VALID_FROM_BIRTH)
+class Folder:
+    """A folder with one folder a study, named by the study's key; file modes follow the umask.
+
+    Attributes
+    ----------
+    directory
+        Made if missing; its parent is not, since a missing parent is more likely a share that is not mounted.
+    """
+
+    name: Name
+    directory: Path
+    kinds: Kinds = frozenset()
+
+    def takes(self, result: ResultObject) -> bool:
+        return result.media_type in SUFFIXES and (not self.kinds or result.kind in self.kinds)
+
+    def deliver(self, results: Sequence[ResultObject]) -> tuple[Acceptance, ...]:
+        folder = _study_folder(results)
+        return each(results, lambda result: self._keep(result, folder))
+
+    def check(self) -> str:
+        probe = self.directory / f".probe-{secrets.token_hex(4)}"
+        try:
+            self.directory.mkdir(exist_ok=True)
+            _write_durably(probe, b"dicom-node")
+            probe.unlink()
+            free_gib = _free_bytes(self.directory) / 2**30
+        except OSError as error:
+            raise DestinationUnavailableError(f"{self.name}: {self.directory}: {error.strerror}") from error
+        return f"{self.name}: {self.directory} can be written, {free_gib:.1f} GiB free"
+
+    def _keep(self, result: ResultObject, folder: str) -> Acceptance:
+        if not SAFE_KIND.fullmatch(result.kind) or result.media_type not in SUFFIXES:
+            raise RejectedError(f"{self.name}: {result.kind!r}: no kind and media type for a file name")
+        study = self.directory / folder
+        try:
+            self.directory.mkdir(exist_ok=True)
+            study.mkdir(exist_ok=True)
+            _sync_directory(self.directory)
+            names = [self._keep_file(study / name, content, result.kind) for name, content in _files(result)]
+            _sync_directory(study)
+        except OSError as error:
+            raise DestinationUnavailableError(f"{self.name}: {result.kind}: {error.strerror}") from error
+        return Acceptance(result.kind, result.uid, f"{folder}/{names[0]}")
+
+    def _keep_file(self, path: Path, content: bytes, kind: str) -> str:
+        if not path.exists():
+            _write_durably(path, content)
+        elif path.read_bytes() != content:
+            raise RejectedError(f"{self.name}: {kind}: {path.name} holds other bytes (one UID, one content)")
+        return path.name
+
+
+def _files(result: ResultObject) -> Iterator[tuple[str, bytes]]:
+    # The UID comes from the object: only a digest of it may become a part of a path.
+    stem = f"{result.kind}-{hashlib.sha256(result.uid.encode()).hexdigest()[:12]}"
+    yield stem + SUFFIXES[result.media_type], result.content
+    if result.picture is not None:
+        yield stem + SUFFIXES[PNG], result.picture
+
+
+def _study_folder(results: Sequence[ResultObject]) -> str:
+    """Return the folder of the study that the results are about, or of the first result if none names one."""
+    study_uids = [uid for result in results if (uid := _study_uid(result))]
+    return study_key((study_uids or [result.uid for result in results] or [""])[0])
+
+
+def _study_uid(result: ResultObject) -> str:
+    try:
+        if result.media_type == DICOM:
+            ds = dcmread(BytesIO(result.content), stop_before_pixels=True, specific_tags=["StudyInstanceUID"])
+            return str(ds.get("StudyInstanceUID", ""))
+        if result.media_type == FHIR_JSON:
+            return imaging_study_uid(parsed(result.content))
+    except (InvalidDicomError, ValueError):
+        return ""
+    return ""
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    """Write the file whole or not at all."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _free_bytes(directory: Path) -> int:
+    space = os.statvfs(directory)
+    return space.f_bavail * space.f_frsize

@@ -1,0 +1,78 @@
+"""Where results go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from structured_reports.port import ResultObject
+
+VALID_FROM_BIRTH = ConfigDict(extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=False)
+"""Of every destination: a table of the settings becomes one, and an unknown key is a fault."""
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """What a destination said when it took a result.
+
+    Attributes
+    ----------
+    kind, uid
+        Of the result object.
+    proof
+        ``C-STORE 0x0000``, ``201 DiagnosticReport/12/_history/1`` or the path relative to the folder. It is
+        recorded and shown, so it carries no identity.
+    warning
+        What a person may want to look at although the result was taken.
+    """
+
+    kind: str
+    uid: str
+    proof: str
+    warning: str = ""
+
+
+class Destination(Protocol):
+    """A system that takes results; an implementation is a frozen dataclass of its configuration."""
+
+    @property
+    def name(self) -> str:
+        """Name that people gave it in the settings."""
+
+    def takes(self, result: ResultObject) -> bool:
+        """Return whether the result is of a media type and a kind that is sent there."""
+
+    def deliver(self, results: Sequence[ResultObject]) -> tuple[Acceptance, ...]:
+        """Return one acceptance a result, in their order. Twice is once.
+
+        Raises
+        ------
+        DestinationUnavailableError
+            At least one result was not taken and may be taken later.
+        RejectedError
+            At least one result was refused, and all others were taken.
+        """
+
+    def check(self) -> str:
+        """Return one line for people about a round trip that changed nothing there.
+
+        Raises
+        ------
+        DeliveryError
+            The destination cannot be used, and why.
+        """
+
+
+def _name(value: str) -> str:
+    if not value.strip() or not value.isprintable() or len(value) > 64:
+        raise ValueError(f"{value!r}: a name is 1 to 64 printable characters")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+
+Kinds = frozenset[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]]
+"""Kinds of result objects that a destination takes; empty for all."""
