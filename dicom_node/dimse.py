@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import socket
-from uuid import NAMESPACE_URL, uuid5
 
-from pydicom.uid import UID
 from pynetdicom import evt
 
-IMPLEMENTATION_CLASS_UID = UID(f"2.25.{uuid5(NAMESPACE_URL, 'urn:dicom-node:implementation').int}")
-"""Identifies this implementation, not an installation or a release (PS3.7 D.3.3.2)."""
+from structured_reports.provenance import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
-IMPLEMENTATION_VERSION_NAME = "DICOM_NODE_0_1"
+__all__ = ["IMPLEMENTATION_CLASS_UID", "IMPLEMENTATION_VERSION_NAME", "SOCKET_TUNING"]
 
 
 def send_without_delay(event: evt.Event) -> None:

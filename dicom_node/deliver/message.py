@@ -23,7 +23,9 @@ def encoded_data_set(result: ResultObject) -> bytes | None:
     content = result.content
     if content[128:132] != b"DICM" or content[132:140] != META_GROUP_LENGTH:
         return None
-    return content[144 + int.from_bytes(content[140:144], "little") :]
+    data_set = content[144 + int.from_bytes(content[140:144], "little") :]
+    # Only a deflated one can be odd, and is padded then (PS3.5 A.5): DCMTK aborts at an odd fragment.
+    return data_set + b"\0" if len(data_set) % 2 else data_set
 
 
 def store_request(result: ResultObject, data_set: bytes, message_id: int) -> C_STORE:

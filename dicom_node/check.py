@@ -1,0 +1,93 @@
+"""`dicom-node check`: tries everything that the node needs, and says all that is wrong at once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from dicom_node.deliver import DeliveryError, Destination
+from dicom_node.errors import NodeError, StartError
+from dicom_node.ledger.database import open_database
+from dicom_node.node import Node
+from dicom_node.settings import Settings
+from dicom_node.spool.files import durable_folder, durable_write
+from dicom_node.supervise import require_free_port
+
+Check = Callable[[], str]
+
+
+def run_checks(settings: Settings, console: Console) -> bool:
+    """Print one line a check; returns True where all passed."""
+    passed = True
+    for name, check in checks(settings):
+        try:
+            console.print(f"[green]ok[/]    {name}: {check()}", highlight=False)
+        except (NodeError, DeliveryError) as error:
+            passed = False
+            console.print(f"[red]fault[/] {name}: {error}", highlight=False)
+    return passed
+
+
+def checks(settings: Settings) -> Iterator[tuple[str, Check]]:
+    """Yield name and check, in the order in which an administrator would mend them."""
+    node = Node(settings)
+    yield (
+        "configuration",
+        lambda: f"AE title {settings.node.ae_title}, {len(settings.destinations)} destination(s)",
+    )
+    yield "data", lambda: _data(settings.node.data_dir, settings.receive.reserve_mb)
+    yield "database", lambda: _database(settings.node.database)
+    yield "port", lambda: _port(settings)
+    for device in settings.work.devices:
+        yield f"model on {device}", lambda device=device: _model(node, device)  # type: ignore[misc]
+    for destination in settings.destinations:
+        yield f"destination {destination.name}", lambda one=destination: _destination(one)  # type: ignore[misc]
+
+
+def _data(data_dir: Path, reserve_mb: int) -> str:
+    try:
+        durable_folder(data_dir)
+        probe = data_dir / ".probe"
+        durable_write(probe, b"probe")
+        probe.unlink()
+        free_mb = shutil.disk_usage(data_dir).free >> 20
+    except OSError as error:
+        raise StartError(f"{data_dir}: {error.strerror}") from error
+    if free_mb < reserve_mb:
+        raise StartError(
+            f"{data_dir}: {free_mb} MB free, receive.reserve_mb keeps {reserve_mb}: nothing would be taken"
+        )
+    return f"{data_dir}, {free_mb >> 10} GB free"
+
+
+def _database(url: str) -> str:
+    database = open_database(url)
+    try:
+        with database.connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+    except Exception as error:
+        raise StartError(f"{database.url.render_as_string()}: {type(error).__name__}: {error}") from error
+    return database.url.render_as_string()
+
+
+def _port(settings: Settings) -> str:
+    receive = settings.receive
+    try:
+        require_free_port(receive.host, receive.port)
+    except StartError:
+        if Node(settings).is_serving():
+            return f"{receive.host}:{receive.port} is answered by this node"
+        raise
+    return f"{receive.host}:{receive.port} is free"
+
+
+def _model(node: Node, device: str) -> str:
+    card = node.model(device).card
+    return f"{card.name} {card.version}, sha256 {card.digest[:12]}…"
+
+
+def _destination(destination: Destination) -> str:
+    return destination.check()

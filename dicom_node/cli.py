@@ -1,0 +1,205 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from rich.console import Console
+
+from dicom_node.errors import NodeError
+from dicom_node.settings import load_settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A DICOM node that reads studies and gives the results back to PACS and EHR.",
+)
+out = Console()
+err = Console(stderr=True)
+
+Config = Annotated[
+    Optional[Path],  # noqa: UP045 - typer reads the annotation
+    typer.Option(
+        "--config",
+        "-c",
+        help="TOML file; without it every setting has its default.",
+        envvar="DICOM_NODE_CONFIG",
+    ),
+]
+DataDir = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--data-dir", "-d", help="Where the node keeps its data.", envvar="DICOM_NODE_DATA_DIR"),
+]
+
+
+def main() -> None:
+    """Run a command; a known error is one message and exit status 1."""
+    try:
+        app()
+    except NodeError as error:
+        err.print(f"[red]dicom-node:[/] {error}", highlight=False)
+        sys.exit(1)
+
+
+@app.command()
+def serve(config: Config = None, data_dir: DataDir = None) -> None:
+    """Start the whole node: migrate, then supervise receivers and workers. Ctrl-C drains and stops."""
+    from dicom_node.node import Node
+    from dicom_node.supervise import require_free_port, supervise
+
+    settings = load_settings(config, data_dir=data_dir)
+    node = Node(settings)
+    receive = settings.receive
+    require_free_port(receive.host, receive.port)
+    node.model(device="cpu")  # a wrong digest shall stop the node here, not restart a worker for ever
+    node.migrate()
+    out.print(f"[bold]{settings.node.ae_title}[/] takes studies on {receive.host}:{receive.port}")
+    out.print(f"data  {settings.node.data_dir}\nlogs  {settings.node.data_dir / 'log'}")
+    for destination in settings.destinations:
+        out.print(f"to    {destination.name}")
+    sys.stdout.flush()
+    supervise(settings, config)
+
+
+@app.command()
+def receive(
+    config: Config = None,
+    data_dir: DataDir = None,
+    slot: Annotated[int, typer.Option(help="Number of this receiver on this machine.")] = 0,
+    inherit: Annotated[
+        bool, typer.Option("--inherit", help="Listen on the socket that is standard input.")
+    ] = False,
+) -> None:
+    """Run one receiver alone."""
+    from dicom_node.node import receiving
+
+    node = _role(config, data_dir)
+    if not inherit:
+        node.migrate()
+    listener = socket.socket(fileno=0) if inherit else None
+    with receiving(node, slot, listener):
+        _until_stopped()
+
+
+@app.command()
+def work(
+    config: Config = None,
+    data_dir: DataDir = None,
+    slot: Annotated[int, typer.Option(help="Number of this worker on this machine; 0 seals studies.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+) -> None:
+    """Run one worker alone: it reads studies on one device and delivers results."""
+    from dicom_node.node import reading
+    from dicom_node.supervise import SUPERVISED
+
+    node = _role(config, data_dir)
+    if not SUPERVISED:
+        node.migrate()
+    with reading(node, slot, device):
+        _until_stopped()
+
+
+@app.command()
+def check(config: Config = None, data_dir: DataDir = None) -> None:
+    """Try everything that the node needs: configuration, port, disk, model, each destination."""
+    from dicom_node.check import run_checks
+
+    if not run_checks(load_settings(config, data_dir=data_dir), out):
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(
+    config: Config = None,
+    data_dir: DataDir = None,
+    timings: Annotated[bool, typer.Option("--timings", help="Where the time goes, per stage.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    limit: Annotated[int, typer.Option(help="How many studies, newest first.", min=1, max=10_000)] = 20,
+) -> None:
+    """Show the newest studies, and what waits."""
+    from dicom_node import status as shown
+
+    node = _reader(config, data_dir)
+    report = shown.timings(node) if timings else shown.studies(node, limit)
+    shown.show(report, out, as_json=json)
+
+
+@app.command()
+def explain(
+    study: Annotated[str, typer.Argument(help="Study Instance UID or key.")],
+    config: Config = None,
+    data_dir: DataDir = None,
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Tell all that happened to a study, and why."""
+    from dicom_node import status as shown
+
+    shown.show(shown.explain(_reader(config, data_dir), study), out, as_json=json)
+
+
+@app.command()
+def retry(
+    study: Annotated[Optional[str], typer.Argument(help="Study Instance UID or key; all without it.")] = None,  # noqa: UP045
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Send again, now, what is not delivered: the same bytes."""
+    from dicom_node.status import retry_deliveries
+
+    queued = retry_deliveries(_reader(config, data_dir), study)
+    out.print(f"{queued} {'delivery' if queued == 1 else 'deliveries'} queued")
+
+
+@app.command()
+def process(
+    paths: Annotated[list[Path], typer.Argument(help="DICOM files or folders.", exists=True)],
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for result objects and results.jsonl.")],
+    config: Config = None,
+) -> None:
+    """Read studies from files, without network: results go to a folder."""
+    from dicom_node.process import process_files
+
+    process_files(load_settings(config), paths, out_dir, err)
+
+
+@app.command()
+def conformance(config: Config = None) -> None:
+    """Print the DICOM conformance statement (PS3.2) of this node."""
+    from dicom_node.conformance import statement
+
+    sys.stdout.write(statement(load_settings(config)))
+
+
+def _role(config: Path | None, data_dir: Path | None) -> Node:
+    from dicom_node.node import Node
+    from dicom_node.observe.events import configure_logs
+    from dicom_node.parent import die_with_parent
+    from dicom_node.supervise import SUPERVISED
+
+    configure_logs()
+    if SUPERVISED:
+        die_with_parent()
+    return Node(load_settings(config, data_dir=data_dir))
+
+
+def _reader(config: Path | None, data_dir: Path | None) -> Node:
+    from dicom_node.node import Node
+
+    node = Node(load_settings(config, data_dir=data_dir))
+    node.require_data()
+    return node
+
+
+def _until_stopped() -> None:
+    """Return at SIGTERM or SIGINT."""
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    stopped.wait()

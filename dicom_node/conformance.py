@@ -1,0 +1,161 @@
+"""The DICOM conformance statement (PS3.2), from the tables that the node works with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+
+from pydicom.uid import UID
+from pynetdicom.sop_class import _STORAGE_CLASSES  # the list that negotiation itself uses
+
+from dicom_node import dimse
+from dicom_node.deidentify.projection import ASKABLE, DESCRIPTION, PIXELS
+from dicom_node.settings import Settings
+from structured_reports.selection import CREATED
+
+
+def statement(settings: Settings) -> str:
+    """Return the statement as Markdown."""
+    return "\n".join(
+        [
+            f"# DICOM conformance statement, dicom-node {version('dicom-node')}",
+            "",
+            "Printed by `dicom-node conformance` from the tables that the node works with; the values in force of",
+            "AE title, port and limits stand in its configuration.",
+            "",
+            *_overview(),
+            *_scp(settings),
+            *_scu(),
+            *_created(),
+            *_model_view(),
+            *_storage_classes(),
+        ]
+    )
+
+
+def _overview() -> Sequence[str]:
+    return [
+        "## 1 Implementation",
+        "",
+        *_table(
+            ("item", "value"),
+            [
+                ("Implementation Class UID", dimse.IMPLEMENTATION_CLASS_UID),
+                ("Implementation Version Name", dimse.IMPLEMENTATION_VERSION_NAME),
+                ("Application context", "1.2.840.10008.3.1.1.1"),
+                ("Network", "TCP/IP, PS3.8; IPv4"),
+                ("Security", "called and calling AE title; TLS is not offered in this release"),
+            ],
+        ),
+    ]
+
+
+def _scp(settings: Settings) -> Sequence[str]:
+    receive = settings.receive
+    return [
+        "## 2 As SCP",
+        "",
+        *_table(
+            ("service", "SOP classes", "transfer syntaxes"),
+            [
+                ("Verification", "1.2.840.10008.1.1", "Implicit and Explicit VR Little Endian"),
+                (
+                    "Storage",
+                    "every standard storage SOP class (section 6), retired, private and unknown ones",
+                    "any; the first that is proposed. The data set is kept as it was encoded",
+                ),
+            ],
+        ),
+        "Associations: default AE title `AINODE`; an association with another called AE title is rejected",
+        "(permanent, called AE title not recognised), likewise a calling AE title that is not listed, where a list is",
+        f"configured. At most {receive.maximum_associations} at once a receiver process by default, beyond that:",
+        "rejected, transient, local limit exceeded. Asynchronous operations are not negotiated. Maximum PDU 262 144 bytes.",
+        f"An association that is silent for {receive.network_timeout_s:.0f} s (default) is aborted.",
+        "",
+        *_table(
+            ("C-STORE status", "when"),
+            [
+                (
+                    "0000 Success",
+                    "the instance is durable: written and synced. The same bytes again: nothing more happens",
+                ),
+                ("A700 Out of resources", "free disk space is below the reserve, or the ledger lags behind"),
+                (
+                    "A900 Data set does not match SOP class",
+                    "SOPClassUID differs from the Affected SOP Class UID",
+                ),
+                (
+                    "C000 Cannot understand",
+                    "no readable data set, or Study, Series, SOP Instance or SOP Class UID missing",
+                ),
+            ],
+        ),
+        "Instances are not coerced. An instance with a known SOP Instance UID and other bytes is kept beside the first,",
+        "flagged, and not read.",
+        "",
+    ]
+
+
+def _scu() -> Sequence[str]:
+    return [
+        "## 3 As SCU",
+        "",
+        "To each configured destination: Verification (`dicom-node check`), Storage of the instances of section 4, in",
+        "one association a delivery, with the transfer syntax in which the instance was recorded.",
+        "",
+        *_table(
+            ("response", "what the node does"),
+            [
+                ("0000", "accepted; recorded as proof"),
+                ("B000, B006, B007, 0111", "accepted with a warning that is recorded"),
+                (
+                    "A7xx, broken or refused association",
+                    "sends the same bytes again: 1 s, doubling to 15 min, without end",
+                ),
+                (
+                    "any other failure, or SOP class not accepted",
+                    "parks the delivery for a person; `dicom-node retry` sends it again",
+                ),
+            ],
+        ),
+    ]
+
+
+def _created() -> Sequence[str]:
+    rows = [
+        (kind, f"{UID(uid).name} ({uid})", number, description) for kind, uid, number, description in CREATED
+    ]
+    return [
+        "## 4 Instances that the node creates",
+        "",
+        *_table(("object", "SOP class", "SeriesNumber", "SeriesDescription"), rows),
+        "In the study of the film that was read, with its patient and study attributes byte for byte and its",
+        "SpecificCharacterSet; where these do not survive re-reading unchanged, nothing is sent. UIDs derive from what the",
+        "object is about (2.25 from a name-based UUID): a rebuild has the same UIDs and the same bytes. Explicit VR Little",
+        "Endian. SR: TID 1500, flags COMPLETE, UNVERIFIED, PRELIMINARY. ContributingEquipmentSequence names the node;",
+        "an instance that names it is kept and never read. No private attributes.",
+        "",
+    ]
+
+
+def _model_view() -> Sequence[str]:
+    return [
+        "## 5 What a model sees",
+        "",
+        "Never the header. Pixels, what is needed to display them, and a description of the image:",
+        "",
+        ", ".join(f"`{keyword}`" for keyword in (*DESCRIPTION, *PIXELS)) + ".",
+        "",
+        f"Only where the model's card asks: {', '.join(f'`{keyword}`' for keyword in ASKABLE)}.",
+        "",
+    ]
+
+
+def _storage_classes() -> Sequence[str]:
+    rows = sorted((UID(uid).name, uid) for uid in set(_STORAGE_CLASSES.values()))
+    return ["## 6 Storage SOP classes known by name", "", *_table(("SOP class", "UID"), rows)]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    body = [f"| {' | '.join(str(cell) for cell in row)} |" for row in rows]
+    return [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *body, ""]

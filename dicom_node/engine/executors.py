@@ -1,0 +1,51 @@
+"""Executors that are alive, and what dead ones left.
+
+dbos takes up the work of an executor when one of the same name starts again. A host that never comes back
+(scaled out on Postgres) is noticed here by its silence, and its work queued again.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from dicom_node.engine.app import Queues
+from dicom_node.ledger.database import writing
+from dicom_node.ledger.schema import executor
+from dicom_node.observe.events import WorkRecovered, say
+
+SILENT_S = 90.0
+
+
+@dataclass(frozen=True)
+class Executors:
+    """The table in which executors say that they live."""
+
+    database: sa.Engine
+    queues: Queues
+
+    def beat(self, name: str) -> None:
+        """Note that an executor is alive."""
+        with writing(self.database) as connection:
+            row = sa.update(executor).where(executor.c.id == name).values(seen_at=time.time())
+            if not connection.execute(row).rowcount:
+                connection.execute(sa.insert(executor).values(id=name, seen_at=time.time()))
+
+    def reap(self, alive: str) -> None:
+        """Queue again what silent executors were doing."""
+        silent = sa.select(executor.c.id).where(
+            executor.c.seen_at < time.time() - SILENT_S, executor.c.id != alive
+        )
+        with self.database.connect() as connection:
+            names = list(connection.execute(silent).scalars())
+        for name in names:
+            if adopted := self.queues.adopt(name):
+                say(WorkRecovered(name, adopted))
+            with writing(self.database) as connection:
+                connection.execute(
+                    sa.delete(executor).where(
+                        executor.c.id == name, executor.c.seen_at < time.time() - SILENT_S
+                    )
+                )

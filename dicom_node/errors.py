@@ -1,0 +1,42 @@
+"""What can go wrong in the node, split by what the caller does about it.
+
+::
+
+    NodeError
+    ├── SettingsError        stop: the node does not start
+    ├── StartError           stop: a port, a lock or a folder cannot be had
+    ├── NotAnInstanceError   refuse: C-STORE fails with 0xC000 or 0xA900
+    └── UnknownStudyError    tell the operator
+"""
+
+from __future__ import annotations
+
+
+class NodeError(Exception):
+    """Any error of the node that has a message for people."""
+
+
+class SettingsError(NodeError):
+    """The configuration is wrong; the message lists every fault."""
+
+
+class StartError(NodeError):
+    """Something that the node needs to start cannot be had."""
+
+
+class NotAnInstanceError(NodeError):
+    """What arrived is not an instance that can be kept.
+
+    Attributes
+    ----------
+    status
+        DIMSE status of the failed C-STORE (PS3.4 B.2.3).
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class UnknownStudyError(NodeError):
+    """No study of that UID or key is known."""

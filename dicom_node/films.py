@@ -1,0 +1,142 @@
+"""What a model says of an instance, worked out when the instance arrives and kept until it is needed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+
+from dicom_node.deidentify.projection import projection
+from dicom_node.preprocess.decoders import DecoderDiedError, Decoders
+from inference.errors import FilmError
+from inference.film import display_pixels, to_radiograph
+from inference.models import Answer, Model
+from inference.preprocessing import PreparedFilm, Preprocessing
+from inference.projection import allowed_attributes
+from structured_reports.port import Refusal
+
+# A film in the spool that is wanted by nobody yet: about 6 MB each with its display copy.
+MOST_KEPT = 64
+
+
+@dataclass(frozen=True)
+class Film:
+    """A decoded film, ready for a model and for a page."""
+
+    prepared: PreparedFilm
+    display: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A film that a model read.
+
+    Attributes
+    ----------
+    spans
+        Stage, start (seconds since the epoch), duration (seconds).
+    """
+
+    film: Film
+    answer: Answer
+    spans: tuple[tuple[str, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An instance in the spool: its content digest and its file."""
+
+    sha256: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The part of a model that a decoding process needs: it judges headers and prepares pixels."""
+
+    preprocessing: Preprocessing
+    asked: tuple[str, ...]
+    refusal: Callable[..., FilmError | None]
+
+
+def open_film(path: Path, guard: Guard) -> Film | Refusal:
+    """Return the film in a file, or why a model may not read it; runs in a decoding process."""
+    try:
+        # The header first: a series of the wrong kind costs no decoding.
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        if refused := guard.refusal(allowed_attributes(projection(header))):
+            raise refused
+        radiograph = to_radiograph(projection(pydicom.dcmread(path), guard.asked))
+        return Film(guard.preprocessing.prepare(radiograph), display_pixels(radiograph))
+    except FilmError as error:
+        return Refusal(error.code, error.reason)
+    except (pydicom.errors.InvalidDicomError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError,
+            NotImplementedError) as error:  # fmt: skip
+        # pydicom raises nearly anything on a broken file. The kind of error names no value of it.
+        return Refusal("pixels", f"the instance cannot be decoded ({type(error).__name__})")
+
+
+class Films:
+    """Answers by content digest: the same bytes are decoded and predicted once."""
+
+    def __init__(self, model: Model, decoders: Decoders, threads: int) -> None:
+        self.model = model
+        self._decoders = decoders
+        self._guard = Guard(model.preprocessing, model.card.attributes, model.guard.refusal)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="film")
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, Future[Answered | Refusal]] = OrderedDict()
+
+    def begin(self, source: Source) -> None:
+        """Start on an instance that just arrived, unless there is more to do already than is worth keeping."""
+        with self._lock:
+            busy = sum(not future.done() for future in self._kept.values())
+        if busy < MOST_KEPT // 2:
+            self._future(source)
+
+    def answer(self, source: Source) -> Answered | Refusal:
+        """Return what the model says of an instance, or why it was not asked."""
+        return self._future(source).result()
+
+    def forget(self, sha256: str) -> None:
+        """Drop an answer that is no longer needed."""
+        with self._lock:
+            self._kept.pop(sha256, None)
+
+    def close(self) -> None:
+        """Stop working."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _future(self, source: Source) -> Future[Answered | Refusal]:
+        with self._lock:
+            if source.sha256 not in self._kept:
+                self._kept[source.sha256] = self._threads.submit(self._work, source)
+                while len(self._kept) > MOST_KEPT:
+                    self._kept.popitem(last=False)
+            return self._kept[source.sha256]
+
+    def _work(self, source: Source) -> Answered | Refusal:
+        begun = time.time()
+        try:
+            film = self._decoders.run(open_film, source.path, self._guard)
+        except DecoderDiedError:
+            return Refusal(
+                "decoder", "the instance killed its decoder twice; it is kept and will not be read"
+            )
+        if isinstance(film, Refusal):
+            return film
+        decoded = time.time()
+        try:
+            (answer,) = self.model.predict([film.prepared])
+        except FilmError as error:
+            return Refusal(error.code, error.reason)
+        spans = (("decode", begun, decoded - begun), ("infer", decoded, time.time() - decoded))
+        return Answered(film, answer, spans)

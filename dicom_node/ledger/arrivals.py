@@ -1,0 +1,112 @@
+"""Records what receivers took, and finds what they had not yet recorded when they were killed."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from dicom_node.ledger.schema import association, instance
+from dicom_node.receive.index import Arrival, LedgerUnavailableError, Opened, Released, Stored
+from dicom_node.study import ReceivedInstance
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """The receivers' side of the ledger.
+
+    Attributes
+    ----------
+    receiver
+        Name of the receiver process: what it left open when it died is closed when it starts again.
+    quiet_for
+        Quiet time in seconds by calling AE title.
+    """
+
+    database: sa.Engine
+    receiver: str
+    quiet_for: Callable[[str], float]
+
+    def record(self, arrivals: Sequence[Arrival]) -> None:
+        """Write arrivals in one transaction.
+
+        Raises
+        ------
+        LedgerUnavailableError
+            The database cannot be written now.
+        """
+        try:
+            with self.database.begin() as connection:
+                for arrival in arrivals:
+                    self._record(connection, arrival)
+        except sa.exc.DBAPIError as error:
+            raise LedgerUnavailableError(type(error.orig).__name__) from error
+
+    def close_associations(self) -> None:
+        """Release what a killed predecessor of this receiver held open."""
+        with self.database.begin() as connection:
+            connection.execute(
+                sa.update(association)
+                .where(association.c.receiver == self.receiver, association.c.released_at.is_(None))
+                .values(released_at=time.time())
+            )
+
+    def adopt(self, found: Iterable[ReceivedInstance]) -> int:
+        """Record instances that the spool has and the index had not; returns how many."""
+        stored = [Stored("", one) for one in found]
+        if not stored:
+            return 0
+        scan, now = uuid.uuid4().hex, time.time()
+        self.record(
+            [Opened(scan, "", now), *(Stored(scan, one.instance) for one in stored), Released(scan, now)]
+        )
+        return len(stored)
+
+    def known(self, start: str) -> Collection[str]:
+        """Return the instance paths that begin so."""
+        with self.database.connect() as connection:
+            rows = connection.execute(
+                sa.select(instance.c.path).where(instance.c.path.startswith(start, autoescape=True))
+            )
+            return {path for (path,) in rows}
+
+    def _record(self, connection: sa.Connection, arrival: Arrival) -> None:
+        if isinstance(arrival, Opened):
+            connection.execute(
+                sa.insert(association).values(
+                    id=arrival.association,
+                    receiver=self.receiver,
+                    calling_ae=arrival.calling_ae,
+                    quiet_s=self.quiet_for(arrival.calling_ae),
+                    opened_at=arrival.at,
+                )
+            )
+        elif isinstance(arrival, Released):
+            connection.execute(
+                sa.update(association)
+                .where(association.c.id == arrival.association)
+                .values(released_at=arrival.at)
+            )
+        else:
+            _record_instance(connection, arrival)
+
+
+def _record_instance(connection: sa.Connection, arrival: Stored) -> None:
+    row = asdict(arrival.instance) | {"association_id": arrival.association}
+    other = sa.select(instance.c.id).where(
+        instance.c.sop_uid == row["sop_uid"], instance.c.sha256 != row["sha256"]
+    )
+    row["conflict"] = connection.execute(other.limit(1)).first() is not None
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    # A scan may have been first; the true association then replaces the scan's.
+    statement = insert(instance).values(row)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[instance.c.sop_uid, instance.c.sha256],
+            set_={"association_id": arrival.association},
+        )
+    )

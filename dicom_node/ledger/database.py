@@ -1,0 +1,107 @@
+"""Opens the database that the ledger and the engine share, and brings its tables up to date."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from dicom_node.errors import StartError
+
+
+def open_database(url: str, *, synchronous: str = "FULL") -> sa.Engine:
+    """Return an engine on SQLite (WAL) or Postgres.
+
+    Parameters
+    ----------
+    synchronous
+        SQLite only. The receivers' index is rebuilt from the spool, so they may use ``NORMAL``;
+        all else is ``FULL``: a commit survives a power cut.
+
+    Raises
+    ------
+    StartError
+        The database cannot be opened.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise StartError(
+            f"node.database: {url!r} is not a database URL (sqlite:///path or postgresql+psycopg://…)"
+        ) from error
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed, synchronous)
+    return sa.create_engine(parsed, pool_size=10, max_overflow=20, pool_pre_ping=True)
+
+
+def _open_sqlite(url: sa.URL, synchronous: str) -> sa.Engine:
+    engine = sa.create_engine(url, connect_args={"timeout": 30.0}, pool_size=10, max_overflow=20)
+
+    @sa.event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:  # noqa: ANN401 - a DB-API connection
+        # IMMEDIATE, as dbos does: two writers then wait instead of failing at the upgrade of a read lock.
+        connection.isolation_level = "IMMEDIATE"
+        # WAL before dbos starts: its default journal is three times slower and blocks readers.
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+        connection.execute("PRAGMA busy_timeout=30000")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    return engine
+
+
+def migrate(engine: sa.Engine) -> None:
+    """Bring the tables of the ledger up to date.
+
+    Raises
+    ------
+    StartError
+        The database cannot be reached or written.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except sa.exc.OperationalError as error:
+        raise StartError(f"node.database: {engine.url.render_as_string()}: {error.orig}") from error
+
+
+@contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Hold an exclusive lock on a file for as long as the block runs.
+
+    Raises
+    ------
+    StartError
+        Another process holds it: two executors of one name would run each other's work twice.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StartError(
+                f"{what} is already running with this data directory ({path} is locked)"
+            ) from error
+        yield
+
+
+@contextmanager
+def writing(database: sa.Engine) -> Iterator[sa.Connection]:
+    """Yield a connection in a transaction that holds the write lock from its first statement.
+
+    Python's SQLite driver begins a transaction at the first change only: what was read before it could be
+    out of date by then.
+    """
+    with database.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield connection

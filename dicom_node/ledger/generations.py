@@ -1,0 +1,240 @@
+"""Generations: fixed sets of instances of a study, sealed once, with one outcome.
+
+::
+
+    sealed ──► reported      results recorded, deliveries queued
+          ├──► refused       no film was read; the reason is recorded (and told, where configured)
+          └──► superseded    late images came before it was read: a later generation speaks for it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_node.ledger.schema import association, delivery, generation, instance, result, timing
+
+SEALED, REPORTED, REFUSED, SUPERSEDED = "sealed", "reported", "refused", "superseded"
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A generation that was just sealed."""
+
+    id: int
+    study_uid: str
+    number: int
+    instances: int
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """An instance that no generation has yet."""
+
+    id: int
+    sha256: str
+    path: str
+
+
+@dataclass(frozen=True)
+class StoredInstance:
+    """An instance of a generation, as the index knows it."""
+
+    sop_uid: str
+    sop_class_uid: str
+    modality: str
+    sha256: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A generation with the instances of its study up to then, oldest first.
+
+    Attributes
+    ----------
+    attempts
+        How often reading it was begun, this time included.
+    """
+
+    id: int
+    study_uid: str
+    number: int
+    state: str
+    sealed_at: float
+    attempts: int
+    instances: tuple[StoredInstance, ...]
+
+
+@dataclass(frozen=True)
+class RecordedResult:
+    """A result object that is durable in the results folder."""
+
+    kind: str
+    uid: str
+    media_type: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    path: str
+    picture: str | None
+    sha256: str
+
+
+def seal_due(connection: sa.Connection, now: float) -> list[Sealed]:
+    """Seal every study that is complete, and return the new generations.
+
+    A study is complete when each association that brought an unsealed instance of it has ended, and the quiet
+    time of its sender has passed since the last one was stored. Nothing but stored times decides, so a restart
+    changes nothing.
+    """
+    return [
+        sealed
+        for study_uid, quiet_ended_at in due(connection, now)
+        if (sealed := _seal(connection, study_uid, quiet_ended_at, now)) is not None
+    ]
+
+
+def due(connection: sa.Connection, now: float) -> list[tuple[str, float]]:
+    """Return the complete studies that are not sealed, and when their quiet time ended."""
+    return [(row[0], row[1]) for row in connection.execute(_due(now))]
+
+
+def arrived_since(connection: sa.Connection, last: int) -> list[Arrived]:
+    """Return the unsealed instances with a higher id than the last that was seen."""
+    query = (
+        sa.select(instance.c.id, instance.c.sha256, instance.c.path)
+        .where(instance.c.id > last, _unsealed())
+        .order_by(instance.c.id)
+        .limit(200)
+    )
+    return [Arrived(*row) for row in connection.execute(query)]
+
+
+def _due(now: float) -> sa.Select[tuple[str, float]]:
+    last_quiet = sa.func.max(instance.c.stored_at + association.c.quiet_s)
+    released = sa.func.min(sa.case((association.c.released_at.is_(None), 0), else_=1))
+    return (
+        sa.select(instance.c.study_uid, last_quiet)
+        .join(association, instance.c.association_id == association.c.id)
+        .where(_unsealed())
+        .group_by(instance.c.study_uid)
+        .having(released == 1, last_quiet <= now)
+    )
+
+
+def _unsealed() -> sa.ColumnElement[bool]:
+    return sa.and_(instance.c.generation_id.is_(None), ~instance.c.own, ~instance.c.conflict)
+
+
+def _seal(connection: sa.Connection, study_uid: str, quiet_ended_at: float, now: float) -> Sealed | None:
+    former = sa.select(sa.func.coalesce(sa.func.max(generation.c.number), 0)).where(
+        generation.c.study_uid == study_uid
+    )
+    number = int(connection.execute(former).scalar_one()) + 1
+    row = {"study_uid": study_uid, "number": number, "state": SEALED}
+    made = connection.execute(
+        sa.insert(generation).values(**row, quiet_ended_at=quiet_ended_at, sealed_at=now)
+    )
+    (generation_id,) = made.inserted_primary_key or (None,)
+    taken = connection.execute(
+        sa.update(instance)
+        .where(instance.c.study_uid == study_uid, _unsealed())
+        .values(generation_id=generation_id)
+    )
+    return Sealed(int(generation_id), study_uid, number, taken.rowcount) if generation_id else None
+
+
+def begin_reading(connection: sa.Connection, generation_id: int) -> Generation:
+    """Return a generation and count the attempt, so that one which kills its reader is noticed."""
+    connection.execute(
+        sa.update(generation)
+        .where(generation.c.id == generation_id)
+        .values(attempts=generation.c.attempts + 1)
+    )
+    return _load(connection, generation_id)
+
+
+def _load(connection: sa.Connection, generation_id: int) -> Generation:
+    row = connection.execute(sa.select(generation).where(generation.c.id == generation_id)).one()
+    columns = (
+        instance.c.sop_uid,
+        instance.c.sop_class_uid,
+        instance.c.modality,
+        instance.c.sha256,
+        instance.c.path,
+    )
+    rows = connection.execute(
+        sa.select(*columns)
+        .where(instance.c.study_uid == row.study_uid, instance.c.generation_id <= generation_id)
+        .order_by(instance.c.id)
+    )
+    return Generation(
+        id=row.id,
+        study_uid=row.study_uid,
+        number=row.number,
+        state=row.state,
+        sealed_at=row.sealed_at,
+        attempts=row.attempts,
+        instances=tuple(StoredInstance(*one) for one in rows),
+    )
+
+
+def is_superseded(connection: sa.Connection, read: Generation) -> bool:
+    """Return True where a later generation of the study is sealed."""
+    later = sa.select(generation.c.id).where(
+        generation.c.study_uid == read.study_uid, generation.c.number > read.number
+    )
+    return connection.execute(later.limit(1)).first() is not None
+
+
+def supersede(connection: sa.Connection, generation_id: int) -> None:
+    """Note that a later generation speaks for this one."""
+    connection.execute(sa.update(generation).where(generation.c.id == generation_id).values(state=SUPERSEDED))
+
+
+def record_results(
+    connection: sa.Connection, generation_id: int, outcome: dict[str, Any], results: Sequence[RecordedResult]
+) -> None:
+    """Record the outcome of a generation and its result objects: durable point 2 when the caller commits.
+
+    Parameters
+    ----------
+    outcome
+        Columns of the generation: state, recorded_at, model, scores, reason_code, reason.
+    """
+    connection.execute(sa.update(generation).where(generation.c.id == generation_id).values(outcome))
+    for one in results:
+        connection.execute(sa.insert(result).values(generation_id=generation_id, **vars(one)))
+
+
+def results_of(connection: sa.Connection, generation_id: int) -> tuple[RecordedResult, ...]:
+    """Return the recorded result objects in the order in which they were made."""
+    columns = [result.c[name] for name in RecordedResult.__dataclass_fields__]
+    rows = connection.execute(
+        sa.select(*columns).where(result.c.generation_id == generation_id).order_by(result.c.id)
+    )
+    return tuple(RecordedResult(*row) for row in rows)
+
+
+def add_timings(
+    connection: sa.Connection, generation_id: int, spans: Sequence[tuple[str, float, float]]
+) -> None:
+    """Record stages of a generation: name, start (seconds since the epoch), duration in seconds."""
+    if spans:
+        rows = [
+            {"generation_id": generation_id, "stage": stage, "started_at": started, "seconds": seconds}
+            for stage, started, seconds in spans
+        ]
+        connection.execute(sa.insert(timing), rows)
+
+
+def open_delivery(connection: sa.Connection, generation_id: int, destination: str) -> int:
+    """Record that a generation's results are to be delivered, and return the delivery."""
+    made = connection.execute(
+        sa.insert(delivery).values(generation_id=generation_id, destination=destination, state="waiting")
+    )
+    (delivery_id,) = made.inserted_primary_key or (0,)
+    return int(delivery_id)

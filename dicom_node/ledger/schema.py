@@ -1,0 +1,127 @@
+"""Tables of the node: what arrived, what was sealed, what was made, where it was accepted.
+
+Times are seconds since the epoch. `migrations/` holds the same tables step by step; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
+
+metadata = MetaData()
+
+association = Table(
+    "association",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("receiver", String(64), nullable=False),
+    Column("calling_ae", String(16), nullable=False),
+    Column("quiet_s", Float, nullable=False),
+    Column("opened_at", Float, nullable=False),
+    Column("released_at", Float),
+)
+
+instance = Table(
+    "instance",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_uid", String(64), nullable=False),
+    Column("series_uid", String(64), nullable=False),
+    Column("sop_uid", String(64), nullable=False),
+    Column("sop_class_uid", String(64), nullable=False),
+    Column("transfer_syntax_uid", String(64), nullable=False),
+    Column("modality", String(16), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("path", String(200), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("association_id", ForeignKey("association.id"), nullable=False),
+    Column("stored_at", Float, nullable=False),
+    Column("own", Boolean, nullable=False, server_default=false()),
+    # Same SOP Instance UID as an earlier instance, other bytes: kept, shown, never read.
+    Column("conflict", Boolean, nullable=False, server_default=false()),
+    Column("generation_id", ForeignKey("generation.id")),
+    UniqueConstraint("sop_uid", "sha256", name="one_row_per_content"),
+    Index("instance_of_study", "study_uid"),
+    Index("instance_unsealed", "generation_id", "study_uid"),
+)
+
+generation = Table(
+    "generation",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_uid", String(64), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("quiet_ended_at", Float, nullable=False),
+    Column("sealed_at", Float, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("recorded_at", Float),
+    Column("model", String(128)),
+    Column("scores", JSON),
+    Column("reason_code", String(64)),
+    Column("reason", Text),
+    UniqueConstraint("study_uid", "number", name="one_generation_per_number"),
+)
+
+result = Table(
+    "result",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("generation_id", ForeignKey("generation.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("uid", String(64), nullable=False),
+    Column("media_type", String(64), nullable=False),
+    Column("sop_class_uid", String(64), nullable=False),
+    Column("transfer_syntax_uid", String(64), nullable=False),
+    Column("path", String(200), nullable=False),
+    Column("picture", String(200)),
+    Column("sha256", String(64), nullable=False),
+    UniqueConstraint("generation_id", "kind", name="one_result_per_kind"),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("generation_id", ForeignKey("generation.id"), nullable=False),
+    Column("destination", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("error", Text),
+    Column("next_at", Float),
+    Column("accepted_at", Float),
+    Column("proof", JSON),
+    UniqueConstraint("generation_id", "destination", name="one_delivery_per_destination"),
+)
+
+timing = Table(
+    "timing",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("generation_id", ForeignKey("generation.id"), nullable=False),
+    Column("stage", String(64), nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Index("timing_of_generation", "generation_id"),
+)
+
+executor = Table(
+    "executor",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("seen_at", Float, nullable=False),
+)

@@ -1,0 +1,211 @@
+"""Builds everything from the settings, once, and hands it on: nothing else reads them."""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from dicom_node.deliver import Destination
+from dicom_node.engine.app import READ, Queues, Worker, delivery_queue, migrate_engine, working
+from dicom_node.engine.executors import Executors
+from dicom_node.errors import StartError
+from dicom_node.films import Films
+from dicom_node.ledger.arrivals import Arrivals
+from dicom_node.ledger.database import locked, migrate, open_database
+from dicom_node.observe.events import Started, Stopped, say
+from dicom_node.pipeline import Pipeline
+from dicom_node.preprocess.decoders import Decoders
+from dicom_node.receive.index import Index
+from dicom_node.receive.scp import StorageSCP
+from dicom_node.results import Results
+from dicom_node.settings import Settings
+from dicom_node.spool.files import durable_write
+from dicom_node.spool.spool import Spool
+from dicom_node.stages import DeliverStage, ReadStage
+from dicom_node.watch import Watch
+from inference.errors import ModelError
+from inference.models import Model, load_model
+from structured_reports.port import Equipment
+from structured_reports.provenance import MARKER_MANUFACTURER, is_own
+from structured_reports.uids import derived_uid
+
+# Deliveries of one destination that run at once: an association or a connection each.
+_DELIVERIES_AT_ONCE = 2
+
+
+@dataclass(frozen=True)
+class Node:
+    """Everything that a role is made of."""
+
+    settings: Settings
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the node keeps what it must not lose."""
+        return self.settings.node.data_dir
+
+    @property
+    def spool(self) -> Spool:
+        """Received instances."""
+        return Spool(self.data_dir / "spool", self.settings.receive.reserve_mb << 20, is_own)
+
+    @property
+    def results(self) -> Results:
+        """Result objects."""
+        return Results(self.data_dir / "objects")
+
+    @property
+    def destinations(self) -> dict[str, Destination]:
+        """Where results go, by name."""
+        return {destination.name: destination for destination in self.settings.destinations}
+
+    def database(self, *, synchronous: str = "FULL") -> sa.Engine:
+        """Return the ledger's database, its folder made."""
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StartError(f"node.data_dir: {self.data_dir}: {error.strerror}") from error
+        return open_database(self.settings.node.database, synchronous=synchronous)
+
+    def migrate(self) -> None:
+        """Bring the tables of ledger and engine up to date; once, before any role starts."""
+        database = self.database()
+        self.identity()
+        migrate(database)
+        migrate_engine(database)
+        database.dispose()
+
+    def require_data(self) -> None:
+        """Raise where no node has ever run with this data directory.
+
+        Raises
+        ------
+        StartError
+            There is no ledger: a wrong `--data-dir` or `--config`.
+        """
+        if not (self.data_dir / "node-id").exists():
+            raise StartError(f"node.data_dir: {self.data_dir}: no node has run here yet")
+
+    def is_serving(self) -> bool:
+        """Return True where a receiver of this data directory runs."""
+        if not (self.data_dir / "lock" / "receive-0").exists():
+            return False
+        try:
+            with locked(self.data_dir / "lock" / "receive-0", "receiver 0"):
+                return False
+        except StartError:
+            return True
+
+    def identity(self) -> str:
+        """Return the name that this installation gave itself; it outlives restarts and upgrades."""
+        identity = self.data_dir / "node-id"
+        if not identity.exists():
+            durable_write(identity, uuid.uuid4().hex.encode())
+        return identity.read_text().strip()
+
+    def equipment(self, serial: str) -> Equipment:
+        """Return the node as the maker of its results."""
+        return Equipment(
+            manufacturer=MARKER_MANUFACTURER,
+            model_name="dicom-node",
+            software_version=version("dicom-node"),
+            serial_number=serial[:16],
+            station_name=self.settings.node.ae_title,
+            device_uid=derived_uid("device", serial),
+        )
+
+    @contextmanager
+    def pipeline(self, device: str, serial: str) -> Iterator[Pipeline]:
+        """Load the model and start the decoders; both end with the block.
+
+        Raises
+        ------
+        StartError
+            The model cannot be loaded: the node does not run without it.
+        """
+        work = self.settings.work
+        model = self.model(device)
+        decoders = Decoders(work.decoders, preload=("dicom_node.films",))
+        films = Films(model, decoders, threads=work.decoders + 1)
+        try:
+            yield Pipeline(films, self.equipment(serial), self.settings)
+        finally:
+            films.close()
+            decoders.close()
+
+    def model(self, device: str) -> Model:
+        """Load the model, its digest checked."""
+        try:
+            return load_model(self.settings.model.folder, device=device, threads=self.settings.work.threads)
+        except ModelError as error:
+            raise StartError(f"model.folder: {error}") from error
+
+
+@contextmanager
+def receiving(node: Node, slot: int, listener: socket.socket | None = None) -> Iterator[int]:
+    """Take studies while the block runs; yields the port."""
+    settings, name = node.settings.receive, f"{node.settings.node.name}-receive-{slot}"
+    with ExitStack() as stack:
+        stack.enter_context(locked(node.data_dir / "lock" / f"receive-{slot}", f"receiver {slot}"))
+        database = node.database(synchronous="NORMAL")
+        stack.callback(database.dispose)
+        arrivals = Arrivals(database, name, settings.quiet_for)
+        arrivals.close_associations()
+        arrivals.adopt(node.spool.unknown(arrivals.known))
+        index = Index(arrivals)
+        stack.callback(index.close)
+        scp = StorageSCP(
+            ae_title=node.settings.node.ae_title,
+            host=settings.host,
+            port=settings.port,
+            maximum_associations=settings.maximum_associations,
+            require_called_ae=settings.require_called_ae,
+            calling_ae_titles=settings.calling_ae_titles,
+            network_timeout_s=settings.network_timeout_s,
+            listener=listener,
+        )
+        port = stack.enter_context(scp.serving(node.spool, index, node.spool.incoming(str(slot))))
+        say(Started("receive", f"{node.settings.node.ae_title} port {port}"))
+        yield port
+    say(Stopped("receive"))
+
+
+@contextmanager
+def reading(node: Node, slot: int, device: str) -> Iterator[None]:
+    """Read studies and deliver results while the block runs."""
+    name = f"{node.settings.node.name}-work-{slot}"
+    with ExitStack() as stack:
+        stack.enter_context(locked(node.data_dir / "lock" / f"work-{slot}", f"worker {slot}"))
+        database = node.database()
+        stack.callback(database.dispose)
+        queues = Queues(database)
+        pipeline = stack.enter_context(node.pipeline(device, node.identity()))
+        worker = _worker(node, database, queues, pipeline, slot)
+        stack.enter_context(working(database, name, worker, queues))
+        executors = Executors(database, queues)
+        watch = Watch(database, node.spool, pipeline.films, queues, executors, name, seals=slot == 0)
+        stack.enter_context(watch.running())
+        say(Started("work", f"{device}, model {pipeline.films.model.card.name}"))
+        yield
+    say(Stopped("work"))
+
+
+def _worker(node: Node, database: sa.Engine, queues: Queues, pipeline: Pipeline, slot: int) -> Worker:
+    destinations = node.destinations
+    concurrency = {READ: node.settings.work.studies_at_once}
+    # On SQLite two processes could exceed a destination's limit between count and claim.
+    if slot == 0 or database.dialect.name != "sqlite":
+        concurrency |= {delivery_queue(name): _DELIVERIES_AT_ONCE for name in destinations}
+    return Worker(
+        read=ReadStage(database, node.spool, node.results, pipeline, queues, destinations),
+        deliver=DeliverStage(database, node.results, destinations),
+        concurrency=concurrency,
+        poll_s=node.settings.work.poll_s,
+    )

@@ -1,0 +1,144 @@
+"""What the node says while it works, as JSON lines.
+
+Each event is a dataclass. No field can hold identity: studies are named by their key, peers by AE title.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+import structlog
+
+
+class Event(Protocol):
+    """A dataclass whose fields hold no identity."""
+
+    __dataclass_fields__: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Started:
+    role: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    role: str
+
+
+@dataclass(frozen=True)
+class InstanceStored:
+    study: str
+    calling_ae: str
+    sop_class: str
+    size: int
+    again: bool
+    conflict: bool = False
+
+
+@dataclass(frozen=True)
+class InstanceRefused:
+    calling_ae: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class IndexUnavailable:
+    waiting: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class StudySealed:
+    study: str
+    generation: int
+    instances: int
+
+
+@dataclass(frozen=True)
+class StudyRead:
+    study: str
+    generation: int
+    outcome: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ReadFailed:
+    study: str
+    generation: int
+    attempt: int
+    error: str
+
+
+@dataclass(frozen=True)
+class DecoderDied:
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Delivered:
+    study: str
+    destination: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class DeliveryDelayed:
+    study: str
+    destination: str
+    attempt: int
+    retry_in_s: float
+    error: str
+
+
+@dataclass(frozen=True)
+class DeliveryRejected:
+    study: str
+    destination: str
+    attempt: int
+    error: str
+
+
+@dataclass(frozen=True)
+class WorkRecovered:
+    executor: str
+    workflows: int
+
+
+@dataclass(frozen=True)
+class SealerFailed:
+    error: str
+
+
+_WARNINGS = (
+    InstanceRefused, IndexUnavailable, ReadFailed, DecoderDied, DeliveryDelayed, DeliveryRejected, SealerFailed,
+)  # fmt: skip
+
+
+def configure_logs() -> None:
+    """Write events as JSON lines to standard error; libraries only from WARNING on."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    # pynetdicom's and pydicom's messages quote data set values: identity must not reach a log.
+    for library in ("pynetdicom", "pydicom"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def say(event: Event) -> None:
+    """Log one event."""
+    logger = structlog.get_logger()
+    level = logger.warning if isinstance(event, _WARNINGS) else logger.info
+    level(type(event).__name__, **asdict(event))  # type: ignore[call-overload]

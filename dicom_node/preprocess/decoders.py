@@ -1,0 +1,74 @@
+"""Decodes films in processes of their own.
+
+A file that kills its decoder kills only that process, and a decoder, which holds the interpreter lock, never
+stalls an association or a delivery.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import ParamSpec, TypeVar
+
+from dicom_node.parent import die_with_parent
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Codecs leak; a fresh process now and then costs little.
+_TASKS_PER_PROCESS = 500
+
+
+class DecoderDiedError(Exception):
+    """The file killed its decoder twice."""
+
+
+class Decoders:
+    """A pool of decoding processes that outlives the death of any of them."""
+
+    def __init__(self, processes: int, preload: tuple[str, ...] = ()) -> None:
+        # A fork server: a fork of this process would copy its threads' locks.
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(list(preload))
+        self._processes = processes
+        self._lock = threading.Lock()
+        self._pool = self._new_pool(processes)
+
+    def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what the function returns in a decoding process.
+
+        Raises
+        ------
+        DecoderDiedError
+            The process died of it, alone too: with neighbours it may have been one of theirs.
+        """
+        pool = self._pool
+        try:
+            return pool.submit(work, *args, **kwargs).result()
+        except BrokenProcessPool:
+            self._replace(pool)
+        try:
+            with self._new_pool(1) as alone:
+                return alone.submit(work, *args, **kwargs).result()
+        except BrokenProcessPool as error:
+            raise DecoderDiedError from error
+
+    def close(self) -> None:
+        """End the processes."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _replace(self, broken: ProcessPoolExecutor) -> None:
+        with self._lock:
+            if self._pool is broken:
+                self._pool = self._new_pool(self._processes)
+
+    def _new_pool(self, processes: int) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            processes,
+            mp_context=self._context,
+            initializer=die_with_parent,
+            max_tasks_per_child=_TASKS_PER_PROCESS,
+        )

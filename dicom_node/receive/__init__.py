@@ -1,0 +1,1 @@
+"""Takes studies from the network; success means that the node keeps them."""

@@ -1,0 +1,58 @@
+"""The recorded result objects: written once, sent from here on every attempt."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicom_node.ledger.generations import Generation, RecordedResult
+from dicom_node.spool.files import durable_write
+from dicom_node.study import study_key
+from structured_reports.port import DICOM, FHIR_JSON, ResultObject
+
+SUFFIXES = {DICOM: ".dcm", FHIR_JSON: ".json"}
+
+
+@dataclass(frozen=True)
+class Results:
+    """Folder of result objects, by study key and generation."""
+
+    root: Path
+
+    def write(self, generation: Generation, objects: Sequence[ResultObject]) -> tuple[RecordedResult, ...]:
+        """Make result objects durable and return what is to be recorded of them."""
+        key = study_key(generation.study_uid)
+        folder = Path(key[:2]) / key / str(generation.number)
+        return tuple(self._write(folder, one) for one in objects)
+
+    def read(self, recorded: RecordedResult) -> ResultObject:
+        """Return a recorded result object, its bytes as they were written."""
+        return ResultObject(
+            kind=recorded.kind,
+            uid=recorded.uid,
+            media_type=recorded.media_type,
+            content=(self.root / recorded.path).read_bytes(),
+            sop_class_uid=recorded.sop_class_uid,
+            transfer_syntax_uid=recorded.transfer_syntax_uid,
+            picture=(self.root / recorded.picture).read_bytes() if recorded.picture else None,
+        )
+
+    def _write(self, folder: Path, one: ResultObject) -> RecordedResult:
+        path = folder / f"{one.kind}{SUFFIXES[one.media_type]}"
+        durable_write(self.root / path, one.content)
+        picture = None
+        if one.picture is not None:
+            picture = str(folder / f"{one.kind}.png")
+            durable_write(self.root / picture, one.picture)
+        return RecordedResult(
+            kind=one.kind,
+            uid=one.uid,
+            media_type=one.media_type,
+            sop_class_uid=one.sop_class_uid,
+            transfer_syntax_uid=one.transfer_syntax_uid,
+            path=str(path),
+            picture=picture,
+            sha256=hashlib.sha256(one.content).hexdigest(),
+        )

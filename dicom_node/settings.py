@@ -1,0 +1,203 @@
+"""The one TOML file: read once, checked whole, every fault named at once."""
+
+from __future__ import annotations
+
+import socket
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from dicom_node.deliver import DESTINATIONS, Destination
+from dicom_node.errors import SettingsError
+from dicom_node.study import AETitle
+from inference.models import DEFAULT_MODEL
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(ge=0, le=3600)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NodeSettings(_Section):
+    """Who the node is and where it keeps its data."""
+
+    ae_title: AETitle = "AINODE"
+    data_dir: Path = Path("dicom-node-data")
+    database: str = ""
+    name: str = Field(default_factory=lambda: socket.gethostname()[:32], min_length=1, max_length=32)
+
+
+class ReceiveSettings(_Section):
+    """The Storage SCP."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - a PACS sends from another host
+    port: Port = 11112
+    processes: Annotated[int, Field(ge=1, le=32)] = 2
+    require_called_ae: bool = True
+    calling_ae_titles: tuple[AETitle, ...] = ()
+    maximum_associations: Annotated[int, Field(ge=1, le=1000)] = 25
+    network_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    reserve_mb: Annotated[int, Field(ge=0)] = 1024
+    quiet_s: Seconds = 2.0
+    quiet_by_sender: Mapping[AETitle, Seconds] = {}
+
+    def quiet_for(self, calling_ae: str) -> float:
+        """Return the quiet time of one sender in seconds."""
+        return self.quiet_by_sender.get(calling_ae, self.quiet_s)
+
+
+class WorkSettings(_Section):
+    """The processes that read studies: one a device."""
+
+    devices: tuple[Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")], ...] = ("cpu",)
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    decoders: Annotated[int, Field(ge=1, le=64)] = 2
+    studies_at_once: Annotated[int, Field(ge=1, le=64)] = 2
+    poll_s: Annotated[float, Field(ge=0.02, le=10)] = 0.1
+
+
+class ModelSettings(_Section):
+    """The model that reads films."""
+
+    folder: Path = DEFAULT_MODEL
+    heatmap: bool = True
+
+
+class FhirSettings(_Section):
+    """How results name the patient to a FHIR server."""
+
+    patient_system: str | None = None
+    create_patient: bool = False
+
+
+class ReportSettings(_Section):
+    """What is made of a prediction."""
+
+    notice: Annotated[str, Field(min_length=1, max_length=64)] = "AI RESULT - NOT FOR DIAGNOSTIC USE"
+    not_performed: bool = True
+    fhir: FhirSettings = FhirSettings()
+
+
+class Settings(_Section):
+    """Everything that can be configured; each key has a safe default."""
+
+    node: NodeSettings = NodeSettings()
+    receive: ReceiveSettings = ReceiveSettings()
+    work: WorkSettings = WorkSettings()
+    model: ModelSettings = ModelSettings()
+    report: ReportSettings = ReportSettings()
+    destination: tuple[Any, ...] = ()
+
+    @field_validator("destination", mode="before")
+    @classmethod
+    def _build_destinations(cls, tables: Any) -> tuple[Any, ...]:  # noqa: ANN401 - TOML gives anything
+        return _destinations(tables)
+
+    @model_validator(mode="after")
+    def _fill_in(self) -> Settings:
+        data_dir = self.node.data_dir.expanduser().resolve()
+        filled = {"data_dir": data_dir, "database": self.node.database or f"sqlite:///{data_dir / 'node.db'}"}
+        # Frozen for everybody else; a validator is the constructor's last line.
+        object.__setattr__(self, "node", self.node.model_copy(update=filled))
+        return self
+
+    @property
+    def destinations(self) -> tuple[Destination, ...]:
+        """Where results go; without any in the file, a folder beside the data."""
+        return self.destination or (
+            DESTINATIONS["folder"](name="results", directory=self.node.data_dir / "results"),  # type: ignore[call-arg]
+        )
+
+
+class _FaultsError(ValueError):
+    """Several faults of one list, each with its place."""
+
+
+def _destinations(tables: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    if not isinstance(tables, list | tuple):
+        raise ValueError("destinations are tables: [[destination]]")  # noqa: TRY004 - pydantic collects ValueErrors
+    built, faults = [], []
+    for index, table in enumerate(tables):
+        try:
+            built.append(_destination(dict(table)))
+        except ValidationError as error:
+            faults += [f"destination.{index}.{fault}" for fault in _faults(error)]
+        except ValueError as error:
+            faults.append(f"destination.{index}.{error}")
+    names = [destination.name for destination in built]
+    faults += [
+        f"destination: two are named {name!r}; names are unique"
+        for name in {n for n in names if names.count(n) > 1}
+    ]
+    if faults:
+        raise _FaultsError("\n".join(faults))
+    return tuple(built)
+
+
+def _destination(table: dict[str, Any]) -> Any:  # noqa: ANN401
+    kind = table.pop("kind", None)
+    if kind not in DESTINATIONS:
+        raise ValueError(f"kind: {kind!r} is not one of {', '.join(DESTINATIONS)}")
+    return TypeAdapter(DESTINATIONS[kind]).validate_python(table)
+
+
+def load_settings(path: Path | None = None, *, data_dir: Path | None = None) -> Settings:
+    """Return the settings of a file, or the defaults.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be read, is not TOML, or breaks rules; the message lists every fault.
+    """
+    tables = _read(path) if path else {}
+    if data_dir is not None:
+        node = tables.setdefault("node", {})
+        node["data_dir"] = str(data_dir)
+    try:
+        return Settings.model_validate(tables)
+    except ValidationError as error:
+        faults = "\n".join(f"  {fault}" for fault in _faults(error))
+        raise SettingsError(f"{path or 'settings'}:\n{faults}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not TOML: {error}") from error
+
+
+def _faults(error: ValidationError) -> list[str]:
+    lines: list[str] = []
+    for fault in error.errors():
+        cause = fault.get("ctx", {}).get("error")
+        if isinstance(cause, _FaultsError):
+            lines += str(cause).splitlines()
+            continue
+        place = ".".join(str(part) for part in fault["loc"])
+        lines.append(f"{place}: {_sentence(fault)}")
+    return lines
+
+
+def _sentence(fault: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    if fault["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
+        return "unknown key"
+    if fault["type"] in {"missing", "missing_argument"}:
+        return "this key is required"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return message if fault["type"] == "value_error" else f"{fault['input']!r}: {message}"

@@ -1,0 +1,74 @@
+"""What the index needs to know of an instance, read from its first attributes."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+
+from dicom_node.errors import NotAnInstanceError
+
+# PS3.4 Table B.2-1
+CANNOT_UNDERSTAND = 0xC000
+MISMATCH = 0xA900
+
+_IDENTIFIERS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+_INDEXED = (*_IDENTIFIERS, "Modality", "ContributingEquipmentSequence")
+
+
+def read_header(path: Path) -> Dataset:
+    """Return the attributes that the index needs; pixels are not touched.
+
+    Raises
+    ------
+    NotAnInstanceError
+        Not a data set, or without the identifiers of an instance: 0xC000.
+    """
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_INDEXED))
+        identifiers = {keyword: str(header.get(keyword) or "") for keyword in _IDENTIFIERS}
+    # pydicom raises nearly anything on a broken stream; whatever it is, this is not an instance.
+    except (
+        InvalidDicomError,
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        NotImplementedError,
+        EOFError,
+    ) as error:
+        raise NotAnInstanceError(
+            CANNOT_UNDERSTAND, f"not a readable data set ({type(error).__name__})"
+        ) from error
+    for keyword, value in identifiers.items():
+        if not value:
+            raise NotAnInstanceError(
+                CANNOT_UNDERSTAND, f"{keyword} is missing (PS3.3 C.7.2.1, C.7.3.1, C.12.1)"
+            )
+        if len(value) > 64 or not value.isascii() or not value.isprintable():
+            raise NotAnInstanceError(
+                CANNOT_UNDERSTAND, f"{keyword} is not a UID of at most 64 characters (PS3.5 9)"
+            )
+    return header
+
+
+def data_set_offset(path: Path) -> int:
+    """Return where the data set starts in a Part 10 file: after preamble and file meta information."""
+    with path.open("rb") as file:
+        start = file.read(144)
+    # (0002,0000) UL 4: group length, always first (PS3.10 7.1)
+    return 144 + int.from_bytes(start[140:144], "little")
+
+
+def content_digest(path: Path) -> str:
+    """Return the sha256 of the encoded data set, without file meta information."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        file.seek(data_set_offset(path))
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

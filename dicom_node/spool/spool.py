@@ -1,0 +1,162 @@
+"""The spool: every instance that was ever acknowledged, as it arrived.
+
+::
+
+    incoming/<receiver>/           being received; emptied when that receiver starts
+    studies/<key[:2]>/<key>/<instance>.<sha256>.dcm
+
+Names are digests: no identity, nothing that a sender chose becomes a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from dicom_node.errors import NotAnInstanceError
+from dicom_node.spool.files import durable_folder, sync_file, sync_folder
+from dicom_node.spool.header import content_digest, read_header
+from dicom_node.study import ReceivedInstance, study_key
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What became of an instance that arrived.
+
+    Attributes
+    ----------
+    again
+        The very same bytes were here already.
+    """
+
+    instance: ReceivedInstance
+    again: bool
+
+
+@dataclass(frozen=True)
+class Spool:
+    """Folder of received instances.
+
+    Attributes
+    ----------
+    reserve_bytes
+        Free space below which nothing more is taken.
+    is_own
+        Tells from a header whether this node made the instance.
+    """
+
+    root: Path
+    reserve_bytes: int
+    is_own: Callable[[Dataset], bool]
+
+    def __post_init__(self) -> None:
+        durable_folder(self.root / "studies")
+
+    def incoming(self, receiver: str) -> Path:
+        """Return an empty folder for one receiver's temporary files, on the spool's file system."""
+        folder = self.root / "incoming" / receiver
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    @property
+    def is_full(self) -> bool:
+        """True when free space is below the reserve."""
+        return shutil.disk_usage(self.root).free < self.reserve_bytes
+
+    def keep(self, arrived: Path, *, expected_sop_class: str) -> Kept:
+        """Make an arrived Part 10 file durable and return what it is; the temporary name is gone after it.
+
+        Raises
+        ------
+        NotAnInstanceError
+            The file is not an instance, or of another SOP class than was announced (0xA900).
+        OSError
+            The disk is full or broken.
+        """
+        header = read_header(arrived)
+        if str(header.SOPClassUID) != expected_sop_class:
+            raise NotAnInstanceError(
+                0xA900, "SOPClassUID differs from the Affected SOP Class UID of the request (PS3.4 B.2.3)"
+            )
+        digest = content_digest(arrived)
+        final = self._path(header, digest)
+        durable_folder(final.parent)
+        again = final.exists()
+        if not again:
+            # Rename first: the one flush then covers name and bytes on a journalling file system.
+            arrived.rename(final)
+        else:
+            arrived.unlink()
+        sync_file(final)
+        return Kept(self._instance(header, final, digest), again)
+
+    def sync(self, study_uids: Collection[str]) -> None:
+        """Make the names of these studies' instances durable; done before a study may be sealed."""
+        for uid in study_uids:
+            sync_folder(self._folder(uid))
+
+    def path(self, instance_path: str) -> Path:
+        """Return the file of an instance that the index names."""
+        return self.root / instance_path
+
+    def unknown(self, known: Callable[[str], Collection[str]]) -> Iterator[ReceivedInstance]:
+        """Yield instances that no index row names: acknowledged, or nearly so, when a receiver was killed.
+
+        Parameters
+        ----------
+        known
+            Given the start of an instance path, the paths with that start that the index has.
+
+        Notes
+        -----
+        A file whose content does not match its name was never durable and so never acknowledged: it is removed.
+        """
+        for group in sorted((self.root / "studies").iterdir()):
+            there = known(f"{group.relative_to(self.root)}/")
+            for file in sorted(group.glob("*/*.dcm")):
+                if str(file.relative_to(self.root)) not in there and (found := self._recover(file)):
+                    yield found
+
+    def _recover(self, file: Path) -> ReceivedInstance | None:
+        digest = file.name.split(".")[1]
+        try:
+            if content_digest(file) != digest:
+                raise NotAnInstanceError(0xC000, "content does not match its name")
+            header = read_header(file)
+        except NotAnInstanceError:
+            file.unlink()
+            return None
+        sync_file(file)
+        sync_folder(file.parent)
+        return self._instance(header, file, digest)
+
+    def _folder(self, study_uid: str) -> Path:
+        key = study_key(study_uid)
+        return self.root / "studies" / key[:2] / key
+
+    def _path(self, header: Dataset, digest: str) -> Path:
+        instance = hashlib.sha256(str(header.SOPInstanceUID).encode()).hexdigest()[:16]
+        return self._folder(str(header.StudyInstanceUID)) / f"{instance}.{digest}.dcm"
+
+    def _instance(self, header: Dataset, file: Path, digest: str) -> ReceivedInstance:
+        return ReceivedInstance(
+            study_uid=str(header.StudyInstanceUID),
+            series_uid=str(header.SeriesInstanceUID),
+            sop_uid=str(header.SOPInstanceUID),
+            sop_class_uid=str(header.SOPClassUID),
+            transfer_syntax_uid=str(header.file_meta.TransferSyntaxUID),
+            modality=str(header.get("Modality") or "")[:16],
+            sha256=digest,
+            path=str(file.relative_to(self.root)),
+            size=os.stat(file).st_size,
+            stored_at=time.time(),
+            own=self.is_own(header),
+        )

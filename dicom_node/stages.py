@@ -1,0 +1,222 @@
+"""The queued stages: read a sealed generation, deliver what was recorded.
+
+Both may run again after a crash at any line: what is recorded is looked at first, and recorded last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_node.checkpoint import reached
+from dicom_node.deliver import (
+    Acceptance,
+    DeliveryError,
+    Destination,
+    DestinationUnavailableError,
+    RejectedError,
+)
+from dicom_node.engine.app import Queues
+from dicom_node.films import Source
+from dicom_node.ledger import deliveries, generations
+from dicom_node.ledger.database import writing
+from dicom_node.ledger.deliveries import Delivery
+from dicom_node.ledger.generations import Generation, RecordedResult
+from dicom_node.observe import events
+from dicom_node.observe.events import say
+from dicom_node.pipeline import Pipeline, StudyResult
+from dicom_node.results import Results
+from dicom_node.spool.spool import Spool
+from dicom_node.study import study_key
+from structured_reports.port import Refusal, ResultObject
+
+# A generation that fails (or kills its reader) so often is refused, with that reason.
+MOST_READS = 4
+LONGEST_WAIT_S = 900.0
+
+
+@dataclass(frozen=True)
+class ReadStage:
+    """Turns a sealed generation into recorded results and queued deliveries."""
+
+    database: sa.Engine
+    spool: Spool
+    results: Results
+    pipeline: Pipeline
+    queues: Queues
+    destinations: Mapping[str, Destination]
+
+    def __call__(self, generation_id: int) -> float | None:
+        """Read a generation; returns the delay until the next attempt, None when done."""
+        with writing(self.database) as connection:
+            generation = generations.begin_reading(connection, generation_id)
+            if generation.state == generations.SEALED and generations.is_superseded(connection, generation):
+                generations.supersede(connection, generation_id)
+                return None
+        if generation.state != generations.SEALED:
+            return None
+        reached("read-begun")
+        try:
+            return self._read(generation)
+        except Exception as error:
+            say(
+                events.ReadFailed(
+                    study_key(generation.study_uid), generation.number, generation.attempts, _kind(error)
+                )
+            )
+            return min(5.0 * 2**generation.attempts, LONGEST_WAIT_S)
+
+    def _read(self, generation: Generation) -> None:
+        begun = time.time()
+        sources = [Source(one.sha256, self.spool.path(one.path)) for one in generation.instances]
+        made_at = datetime.fromtimestamp(generation.sealed_at, tz=UTC).astimezone()
+        failed = Refusal("failed", f"reading failed {MOST_READS} times; the log says why")
+        if generation.attempts > 2 * MOST_READS:
+            # Not even a page that says so can be made: the refusal is recorded, and `status` shows it.
+            study = StudyResult(failed, sources[0], (), ())
+        elif generation.attempts > MOST_READS:
+            study = self.pipeline.refuse(sources[0], failed, made_at=made_at, generation=generation.number)
+        else:
+            study = self.pipeline.read(sources, made_at=made_at, generation=generation.number)
+        self._record(generation, study)
+        for source in sources:
+            self.pipeline.films.forget(source.sha256)
+        outcome = study.outcome.code if isinstance(study.outcome, Refusal) else "read"
+        say(
+            events.StudyRead(study_key(generation.study_uid), generation.number, outcome, time.time() - begun)
+        )
+
+    def _record(self, generation: Generation, study: StudyResult) -> None:
+        begun = time.time()
+        recorded = self.results.write(generation, study.objects)
+        reached("results-written")
+        with writing(self.database) as connection:
+            if generations.is_superseded(connection, generation):
+                generations.supersede(connection, generation.id)
+                return
+            generations.record_results(connection, generation.id, _outcome(study), recorded)
+            for name in self.destinations if recorded else ():
+                delivery_id = generations.open_delivery(connection, generation.id, name)
+                self.queues.deliver(connection, delivery_id, name)
+            spans = (*study.spans, ("record", begun, time.time() - begun))
+            generations.add_timings(connection, generation.id, spans)
+        reached("results-recorded")
+
+
+def _outcome(study: StudyResult) -> dict[str, Any]:
+    if isinstance(study.outcome, Refusal):
+        return {
+            "state": generations.REFUSED,
+            "recorded_at": time.time(),
+            "reason_code": study.outcome.code,
+            "reason": study.outcome.reason,
+        }
+    card = study.outcome.card
+    return {
+        "state": generations.REPORTED,
+        "recorded_at": time.time(),
+        "model": f"{card.name} {card.version}",
+        "scores": {
+            one.finding.name: {"score": one.score, "threshold": one.finding.threshold, "above": one.above}
+            for one in study.outcome.scores
+        },
+    }
+
+
+@dataclass(frozen=True)
+class DeliverStage:
+    """Sends recorded bytes to one destination, until it has them."""
+
+    database: sa.Engine
+    results: Results
+    destinations: Mapping[str, Destination]
+
+    def __call__(self, delivery_id: int) -> float | None:
+        """Attempt a delivery; returns the delay until the next attempt, None when done or rejected."""
+        with writing(self.database) as connection:
+            delivery = deliveries.begin_delivery(connection, delivery_id)
+            recorded = generations.results_of(connection, delivery.generation_id)
+        if delivery.state == deliveries.DELIVERED:
+            return None
+        reached("delivery-begun")
+        begun = time.time()
+        try:
+            proof = self._deliver(delivery, recorded)
+        except RejectedError as error:
+            return self._reject(delivery, error)
+        except DestinationUnavailableError as error:
+            return self._postpone(delivery, str(error), error.retry_after_s)
+        except Exception as error:
+            return self._postpone(delivery, f"{delivery.destination}: unexpected {_kind(error)}", None)
+        reached("delivery-accepted")
+        self._accept(delivery, proof, begun)
+        return None
+
+    def _deliver(self, delivery: Delivery, recorded: Sequence[RecordedResult]) -> tuple[Acceptance, ...]:
+        destination = self.destinations.get(delivery.destination)
+        if destination is None:
+            raise RejectedError(f"{delivery.destination}: no destination of this name is configured")
+        wanted = [one for one in recorded if destination.takes(_without_content(one))]
+        objects = [self._load(delivery, one) for one in wanted]
+        return destination.deliver(objects) if objects else ()
+
+    def _load(self, delivery: Delivery, recorded: RecordedResult) -> ResultObject:
+        result = self.results.read(recorded)
+        if hashlib.sha256(result.content).hexdigest() != recorded.sha256:
+            raise RejectedError(
+                f"{delivery.destination}: {recorded.kind}: the recorded bytes have changed on disk"
+            )
+        return result
+
+    def _accept(self, delivery: Delivery, proof: Sequence[Acceptance], begun: float) -> None:
+        now = time.time()
+        with writing(self.database) as connection:
+            deliveries.accept(connection, delivery.id, [asdict(one) for one in proof], now)
+            generations.add_timings(
+                connection, delivery.generation_id, [(f"deliver {delivery.destination}", begun, now - begun)]
+            )
+        reached("delivery-recorded")
+        say(events.Delivered(study_key(delivery.study_uid), delivery.destination, delivery.attempts))
+
+    def _postpone(self, delivery: Delivery, error: str, retry_after_s: float | None) -> float:
+        # Exponential with jitter: after an outage not everything comes back in the same second.
+        backoff = min(2.0 ** min(delivery.attempts - 1, 12), LONGEST_WAIT_S) * random.uniform(0.8, 1.2)  # noqa: S311
+        wait_s = retry_after_s if retry_after_s is not None else backoff
+        with writing(self.database) as connection:
+            deliveries.postpone(connection, delivery.id, error, time.time() + wait_s)
+        study = study_key(delivery.study_uid)
+        say(events.DeliveryDelayed(study, delivery.destination, delivery.attempts, wait_s, error))
+        return wait_s
+
+    def _reject(self, delivery: Delivery, error: DeliveryError) -> None:
+        with writing(self.database) as connection:
+            deliveries.reject(connection, delivery.id, str(error), [asdict(one) for one in error.accepted])
+        study = study_key(delivery.study_uid)
+        say(events.DeliveryRejected(study, delivery.destination, delivery.attempts, str(error)))
+
+
+def _without_content(recorded: RecordedResult) -> ResultObject:
+    return ResultObject(
+        recorded.kind,
+        recorded.uid,
+        recorded.media_type,
+        b"",
+        recorded.sop_class_uid,
+        recorded.transfer_syntax_uid,
+    )
+
+
+def _kind(error: BaseException) -> str:
+    """Name an error without its message, which may quote a data set."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f" at {frame.tb_frame.f_code.co_qualname}:{frame.tb_lineno}" if frame else ""
+    return f"{type(error).__name__}{place}"

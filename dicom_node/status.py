@@ -1,0 +1,204 @@
+"""What the operator's commands show: `status`, `explain`, `retry`."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from dicom_node.engine.app import Queues
+from dicom_node.errors import UnknownStudyError
+from dicom_node.ledger import deliveries, views
+from dicom_node.ledger.database import writing
+from dicom_node.node import Node
+from dicom_node.study import study_key
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Tables for people, and the same for programs."""
+
+    tables: Sequence[Table | str]
+    data: Any
+
+
+def show(report: Report, console: Console, *, as_json: bool) -> None:
+    """Print a report."""
+    if as_json:
+        console.print_json(json.dumps(report.data))
+        return
+    for table in report.tables:
+        console.print(table)
+
+
+def studies(node: Node, limit: int) -> Report:
+    """Return the newest studies, and what waits."""
+    with node.database().connect() as connection:
+        rows = views.newest_studies(connection, limit)
+        waiting = views.waiting(connection)
+    table = Table("study", "received", "instances", "state", "result", "delivered", title="Newest studies")
+    for row in rows:
+        latest = row["latest"]
+        table.add_row(
+            study_key(row["study_uid"]),
+            _clock(row["stored_at"]),
+            str(row["instances"]),
+            _state(latest),
+            _result(latest),
+            _delivered(latest),
+        )
+    line = ", ".join(f"{count} {what}" for what, count in waiting.items() if count) or "nothing waits"
+    return Report([table, line], {"studies": rows, "waiting": waiting})
+
+
+def timings(node: Node) -> Report:
+    """Return where the time goes, per stage, over the last hundred generations."""
+    with node.database().connect() as connection:
+        stages = views.stage_seconds(connection)
+    table = Table("stage", "n", "median", "95 %", "longest", title="Seconds per stage")
+    data = {}
+    for stage, seconds in stages.items():
+        if not seconds:
+            continue
+        data[stage] = {
+            "n": len(seconds),
+            "median": statistics.median(seconds),
+            "p95": _percentile(seconds, 0.95),
+            "max": max(seconds),
+        }
+        values = (f"{data[stage][key]:.3f}" for key in ("median", "p95", "max"))
+        table.add_row(stage, str(len(seconds)), *values)
+    return Report(
+        [
+            table,
+            "decode and infer begin when an instance arrives; total: end of quiet time to last acceptance",
+        ],
+        data,
+    )
+
+
+def explain(node: Node, wanted: str) -> Report:
+    """Return all that happened to a study.
+
+    Raises
+    ------
+    UnknownStudyError
+        Nothing of such a study arrived.
+    """
+    with node.database().connect() as connection:
+        uid = views.find_study(connection, wanted)
+        if uid is None:
+            raise UnknownStudyError(
+                f"no study {wanted!r} has arrived (give its Study Instance UID or its key)"
+            )
+        instances = views.instances_of(connection, uid)
+        generations = views.generations_of(connection, uid)
+    lines = [f"[bold]study {study_key(uid)}[/]", *_arrivals(instances)]
+    for generation in generations:
+        lines += _generation(generation)
+    return Report(lines, {"study_uid": uid, "instances": instances, "generations": generations})
+
+
+def retry_deliveries(node: Node, wanted: str | None) -> int:
+    """Queue again, now, what is not delivered; returns how many deliveries."""
+    database = node.database()
+    queues = Queues(database)
+    with writing(database) as connection:
+        uid = views.find_study(connection, wanted) if wanted else None
+        if wanted and uid is None:
+            raise UnknownStudyError(
+                f"no study {wanted!r} has arrived (give its Study Instance UID or its key)"
+            )
+        waiting = deliveries.undelivered(connection, uid)
+        for delivery_id, destination, _ in waiting:
+            deliveries.reopen(connection, delivery_id)
+            # An attempt number that no queued attempt has: the time.
+            queues.deliver(connection, delivery_id, destination, attempt=int(time.time()))
+    return len(waiting)
+
+
+def _arrivals(instances: Sequence[Row]) -> list[str]:
+    lines = []
+    for sender in dict.fromkeys(row["calling_ae"] for row in instances):
+        sent = [row for row in instances if row["calling_ae"] == sender]
+        modalities = ", ".join(sorted({row["modality"] or "no modality" for row in sent}))
+        lines.append(
+            f"{_clock(sent[0]['stored_at'])}  {len(sent)} instances ({modalities}) from {sender or 'a scan of the spool'}"
+        )
+    for row in instances:
+        if row["own"]:
+            lines.append(f"{_clock(row['stored_at'])}  a result of this node came back; kept, not read")
+        if row["conflict"]:
+            lines.append(
+                f"{_clock(row['stored_at'])}  [red]an instance has the UID of another with other bytes[/]; both kept, the first is read"
+            )
+        if row["released_at"] is None:
+            lines.append(
+                f"{_clock(row['stored_at'])}  its association is still open: the study is not complete"
+            )
+    return list(dict.fromkeys(lines))
+
+
+def _generation(row: Row) -> list[str]:
+    lines = [f"{_clock(row['sealed_at'])}  complete: generation {row['number']}"]
+    if row["recorded_at"]:
+        lines.append(f"{_clock(row['recorded_at'])}  {_state(row)}: {_result(row)}")
+        lines += [f"          {one['kind']:<8} {one['uid']}" for one in row["results"]]
+    elif row["attempts"]:
+        lines.append(f"          being read, attempt {row['attempts']}")
+    lines += [_delivery(one) for one in row["deliveries"]]
+    lines += [f"          {one['seconds']:8.3f} s  {one['stage']}" for one in row["timings"]]
+    return lines
+
+
+def _delivery(row: Row) -> str:
+    if row["state"] == deliveries.DELIVERED:
+        proof = "; ".join(f"{one['kind']}: {one['proof']}" for one in row["proof"] or ())
+        return f"{_clock(row['accepted_at'])}  {row['destination']} has it ({proof or 'it takes none of these objects'})"
+    if row["state"] == deliveries.REJECTED:
+        return f"          [red]{row['destination']} refused it[/]: {row['error']}"
+    when = f", again at {_clock(row['next_at'])}" if row["next_at"] else ""
+    return (
+        f"          {row['destination']} waits, {row['attempts']} attempts{when}: {row['error'] or 'queued'}"
+    )
+
+
+def _state(row: Row | None) -> str:
+    if row is None:
+        return "arriving"
+    return "being read" if row["state"] == "sealed" else str(row["state"])
+
+
+def _result(row: Row | None) -> str:
+    if row is None:
+        return ""
+    if row["reason"]:
+        return f"not performed: {row['reason']}"
+    return ", ".join(
+        f"{name} {100 * one['score']:.0f} % ({'above' if one['above'] else 'below'} {100 * one['threshold']:.0f} %)"
+        for name, one in (row["scores"] or {}).items()
+    )
+
+
+def _delivered(row: Row | None) -> str:
+    if row is None:
+        return ""
+    return ", ".join(f"{one['destination']} {one['state']}" for one in row["deliveries"]) or "-"
+
+
+def _clock(seconds: float | None) -> str:
+    return datetime.fromtimestamp(seconds).strftime("%H:%M:%S") if seconds else "-"
+
+
+def _percentile(values: Sequence[float], fraction: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(int(fraction * len(ordered)), len(ordered) - 1)]

@@ -1,0 +1,94 @@
+"""Looks at the ledger, and starts what is due: films that arrived, studies that are complete.
+
+It decides from what is recorded alone, so a killed watcher forgets nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from dicom_node.checkpoint import reached
+from dicom_node.engine.app import Queues
+from dicom_node.engine.executors import Executors
+from dicom_node.films import Films, Source
+from dicom_node.ledger.database import writing
+from dicom_node.ledger.generations import arrived_since, due, seal_due
+from dicom_node.observe.events import SealerFailed, StudySealed, say
+from dicom_node.spool.spool import Spool
+from dicom_node.study import study_key
+
+_TICK_S = 0.05
+_BEAT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One look every few milliseconds; a look is an indexed query.
+
+    Attributes
+    ----------
+    seals
+        Whether this process seals studies (one a host does).
+    """
+
+    database: sa.Engine
+    spool: Spool
+    films: Films
+    queues: Queues
+    executors: Executors
+    executor: str
+    seals: bool
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Watch while the block runs."""
+        stopping = threading.Event()
+        thread = threading.Thread(target=self._run, args=(stopping,), name="watch", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            thread.join(timeout=10)
+
+    def _run(self, stopping: threading.Event) -> None:
+        last, beaten = 0, 0.0
+        while not stopping.wait(_TICK_S):
+            try:
+                if self.seals:
+                    last = self._begin_films(last)
+                    self._seal()
+                if time.monotonic() - beaten > _BEAT_S:
+                    self.executors.beat(self.executor)
+                    self.executors.reap(self.executor)
+                    beaten = time.monotonic()
+            except sa.exc.DBAPIError as error:
+                # The database is away or another host sealed first: the next look sees what is left.
+                say(SealerFailed(type(error.orig).__name__))
+                stopping.wait(1.0)
+
+    def _begin_films(self, last: int) -> int:
+        """Decode and predict what arrived, before its study is complete."""
+        with self.database.connect() as connection:
+            arrived = arrived_since(connection, last)
+        for one in arrived:
+            self.films.begin(Source(one.sha256, self.spool.path(one.path)))
+        return arrived[-1].id if arrived else last
+
+    def _seal(self) -> None:
+        with self.database.connect() as connection:
+            if not due(connection, time.time()):
+                return
+        with writing(self.database) as connection:
+            sealed = seal_due(connection, time.time())
+            for one in sealed:
+                self.queues.read(connection, one.id)
+        for one in sealed:
+            reached("study-sealed")
+            say(StudySealed(study_key(one.study_uid), one.number, one.instances))
