@@ -68,30 +68,24 @@ def report_entry(bundle: Resource) -> int:
 
 def without_values(text: str, bundle: Resource) -> str:
     """Return a server's words without long numbers and what the bundle says about a person."""
-    values = {
-        value
-        for key, string in _strings(bundle)
-        if key not in STRUCTURAL_KEYS
-        for value in _parts(string)
-        if len(value) >= 2
-    }
+    types = {string for key, string in _strings(bundle) if key == "resourceType"}
+    strings = (string for key, string in _strings(bundle) if key not in STRUCTURAL_KEYS)
+    values = {value for string in strings for value in _values(string) if len(value) >= 2} - types
     for value in sorted(values, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "…", text, flags=re.IGNORECASE)
     return re.sub(r"\d[\d./:-]{3,}", "…", text)
 
 
-def _parts(string: str) -> Iterator[str]:
-    """Yield the string and, of a search, its plain and its decoded values."""
+def _values(string: str) -> Iterator[str]:
+    """Yield the string; of a search also each value, plain and decoded; of a narrative each word."""
     yield string
-    if "?" in string or "|" in string or "=" in string:
-        for text in (string, unquote_plus(string)):
-            yield from (part for part in re.split(r"[?|=&]", text) if not _is_parameter(part))
-    elif string.startswith("<"):
-        yield from re.findall(r"[^<>\s]{3,}(?![^<]*>)", string)
-
-
-def _is_parameter(part: str) -> bool:
-    return part == "identifier" or re.fullmatch(r"[A-Z][A-Za-z]+", part) is not None
+    for text in {string, unquote_plus(string)}:
+        for parameter in re.split(r"[?&]", text):
+            _, equals, value = parameter.partition("=")
+            if equals:
+                yield from (value, *value.split("|"))
+    if string.startswith("<"):
+        yield from re.findall(r"\w{3,}", re.sub(r"<[^>]*>", " ", string))
 
 
 def _resources(bundle: Resource) -> list[Resource]:

@@ -1,0 +1,248 @@
+"""StorageSCU against real DCMTK and Orthanc, and against an SCP that answers with a chosen status."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from peers import HOST, free_port, orthanc, storescp
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+from pynetdicom import AE, evt
+from pynetdicom.presentation import StoragePresentationContexts
+from pynetdicom.sop_class import Verification
+from sample_results import FAMILY_NAME, image, instance, of_sop_class
+
+from dicom_node.deliver import DestinationUnavailableError, RejectedError
+from dicom_node.deliver.c_store import StorageSCU
+from dicom_node.deliver.errors import SLOWLY_S
+from dicom_node.deliver.message import encoded_data_set
+
+PRIVATE_SOP_CLASS = "1.2.826.0.1.3680043.8.498.1.1"
+
+
+def pacs(port: int, called_ae: str = "STORESCP", timeout_s: float = 10.0, host: str = HOST) -> StorageSCU:
+    return StorageSCU(
+        name="pacs", host=host, port=port, called_ae=called_ae, calling_ae="AI", timeout_s=timeout_s
+    )
+
+
+def data_set_of(path: Path) -> bytes:
+    return path.read_bytes()[144 + int.from_bytes(path.read_bytes()[140:144], "little") :]
+
+
+@contextmanager
+def scp_answering(*statuses: int) -> Iterator[int]:
+    """Serve C-STORE with one status after the other; yield the port."""
+    remaining = list(statuses)
+    ae = AE("STORESCP")
+    ae.supported_contexts = StoragePresentationContexts
+    ae.add_supported_context(Verification)
+    handlers = [(evt.EVT_C_STORE, lambda event: remaining.pop(0))]
+    port = free_port()
+    server = ae.start_server((HOST, port), block=False, evt_handlers=handlers)
+    try:
+        yield port
+    finally:
+        server.shutdown()
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("name", ["CT_small.dcm", "image_dfl.dcm", "JPEG2000.dcm", "MR_small_implicit.dcm"])
+def test_a_data_set_arrives_byte_for_byte(tmp_path: Path, name: str) -> None:
+    sent = instance(get_testdata_file(name))
+    with storescp(tmp_path, options=["+xa"]) as peer:
+        pacs(peer.port).deliver([sent])
+
+        assert encoded_data_set(sent) == data_set_of(peer.files()[0])
+
+
+@pytest.mark.peer
+def test_every_object_of_a_delivery_has_the_status_of_its_store_as_proof(tmp_path: Path) -> None:
+    results = [image("summary"), image("heatmap")]
+    with storescp(tmp_path) as peer:
+        acceptances = pacs(peer.port).deliver(results)
+
+    assert [(result.kind, result.uid, "C-STORE 0x0000") for result in results] == [
+        (acceptance.kind, acceptance.uid, acceptance.proof) for acceptance in acceptances
+    ]
+
+
+@pytest.mark.peer
+def test_all_objects_of_a_delivery_travel_on_one_association(tmp_path: Path) -> None:
+    with storescp(tmp_path) as peer:
+        pacs(peer.port).deliver([image("summary"), image("heatmap"), image("summary")])
+
+    assert peer.log.read_text().count("Association Acknowledged") == 1
+
+
+@pytest.mark.peer
+def test_orthanc_gives_back_the_instance_that_it_was_sent(tmp_path: Path) -> None:
+    sent = image()
+    with orthanc(tmp_path) as peer:
+        pacs(peer.dicom_port, "ORTHANC").deliver([sent])
+        (tmp_path / "back.dcm").write_bytes(peer.stored(sent.uid) or b"")
+
+    assert dcmread(tmp_path / "back.dcm").PatientName.family_name == FAMILY_NAME
+
+
+@pytest.mark.peer
+def test_a_second_delivery_to_orthanc_leaves_one_instance(tmp_path: Path) -> None:
+    sent = image()
+    with orthanc(tmp_path) as peer:
+        pacs(peer.dicom_port, "ORTHANC").deliver([sent])
+        pacs(peer.dicom_port, "ORTHANC").deliver([sent])
+
+        assert peer.count() == 1
+
+
+def test_a_peer_that_is_down_is_unavailable() -> None:
+    with pytest.raises(DestinationUnavailableError, match="no connection"):
+        pacs(free_port()).deliver([image()])
+
+
+@pytest.mark.peer
+def test_a_peer_that_comes_back_takes_what_it_could_not(tmp_path: Path) -> None:
+    port, sent = free_port(), image()
+    with pytest.raises(DestinationUnavailableError):
+        pacs(port).deliver([sent])
+    with storescp(tmp_path, port=port) as peer:
+        pacs(peer.port).deliver([sent])
+
+        assert len(peer.files()) == 1
+
+
+def test_a_host_without_an_address_is_unavailable() -> None:
+    with pytest.raises(DestinationUnavailableError, match=r"nowhere\.invalid"):
+        pacs(104, host="nowhere.invalid").deliver([image()])
+
+
+@pytest.mark.peer
+def test_an_unknown_called_ae_title_is_tried_again_slowly(tmp_path: Path) -> None:
+    refused = pytest.raises(DestinationUnavailableError, match="Called AE title not recognised")
+    with orthanc(tmp_path, options={"DicomCheckCalledAet": True}) as peer, refused as caught:
+        pacs(peer.dicom_port, "WRONG").deliver([image()])
+
+    assert caught.value.retry_after_s == SLOWLY_S
+
+
+@pytest.mark.peer
+def test_a_peer_that_refuses_every_association_is_unavailable(tmp_path: Path) -> None:
+    with storescp(tmp_path, options=["--refuse"]) as peer, pytest.raises(DestinationUnavailableError):
+        pacs(peer.port).deliver([image()])
+
+
+@pytest.mark.peer
+def test_an_sop_class_that_the_peer_does_not_accept_is_rejected(tmp_path: Path) -> None:
+    private = of_sop_class(image(), PRIVATE_SOP_CLASS, "report")
+    with storescp(tmp_path) as peer, pytest.raises(RejectedError, match=r"accepts none of: .* \(PS3.8"):
+        pacs(peer.port).deliver([private])
+
+
+@pytest.mark.peer
+def test_an_sop_class_that_the_peer_does_not_accept_holds_back_no_other_object(tmp_path: Path) -> None:
+    private = of_sop_class(image(), PRIVATE_SOP_CLASS, "report")
+    with storescp(tmp_path) as peer, pytest.raises(RejectedError, match="report") as caught:
+        pacs(peer.port).deliver([private, image("summary")])
+
+    assert [acceptance.kind for acceptance in caught.value.accepted] == ["summary"]
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("moment", ["--abort-after", "--abort-during"])
+def test_an_association_that_the_peer_aborts_makes_it_unavailable(tmp_path: Path, moment: str) -> None:
+    ended = pytest.raises(DestinationUnavailableError, match="ended the association")
+    with storescp(tmp_path, options=[moment]) as peer, ended:
+        pacs(peer.port).deliver([image()])
+
+
+# pynetdicom ends its own thread with an error when it aborts what it has asked to release.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.peer
+def test_a_peer_that_does_not_answer_the_release_has_accepted_all_the_same(tmp_path: Path) -> None:
+    with storescp(tmp_path, options=["--sleep-after", "30"]) as peer:
+        (acceptance,) = pacs(peer.port, timeout_s=1.0).deliver([image()])
+
+    assert acceptance.proof == "C-STORE 0x0000"
+
+
+@pytest.mark.peer
+def test_a_peer_that_falls_silent_is_left_after_the_time_limit(tmp_path: Path) -> None:
+    with storescp(tmp_path, options=["--sleep-during", "30"]) as peer:
+        started = time.monotonic()
+        with pytest.raises(DestinationUnavailableError):
+            pacs(peer.port, timeout_s=1.0).deliver([image(rows=4096)])
+
+    assert time.monotonic() - started < 10
+
+
+def test_a_port_that_accepts_and_says_nothing_is_left_after_the_time_limit() -> None:
+    with socket.create_server((HOST, 0)) as silent:
+        started = time.monotonic()
+        with pytest.raises(DestinationUnavailableError):
+            pacs(silent.getsockname()[1], timeout_s=1.0).deliver([image()])
+
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("status", [0xA700, 0xA7FF, 0x0110])
+def test_a_status_of_exhausted_resources_is_tried_later(status: int) -> None:
+    with scp_answering(status) as port, pytest.raises(DestinationUnavailableError, match=f"0x{status:04X}"):
+        pacs(port).deliver([image()])
+
+
+@pytest.mark.parametrize("status", [0xA900, 0xC000, 0xC123, 0x0122])
+def test_a_status_of_refusal_needs_a_person(status: int) -> None:
+    with scp_answering(status) as port, pytest.raises(RejectedError, match=f"0x{status:04X}"):
+        pacs(port).deliver([image()])
+
+
+@pytest.mark.parametrize("status", [0xB000, 0xB006, 0xB007, 0x0111])
+def test_a_status_of_warning_is_an_acceptance_with_its_meaning(status: int) -> None:
+    with scp_answering(status) as port:
+        (acceptance,) = pacs(port).deliver([image()])
+
+    assert (f"C-STORE 0x{status:04X}", True) == (acceptance.proof, bool(acceptance.warning))
+
+
+def test_what_was_accepted_before_a_failure_goes_with_the_error() -> None:
+    first, second = image("summary"), image("heatmap")
+    with scp_answering(0x0000, 0xA700) as port, pytest.raises(DestinationUnavailableError) as caught:
+        pacs(port).deliver([first, second])
+
+    assert [first.uid] == [acceptance.uid for acceptance in caught.value.accepted]
+
+
+def test_content_that_is_no_part_10_file_is_rejected() -> None:
+    whole = image()
+    torn = type(whole)(**{**vars(whole), "content": whole.content[132:]})
+    with scp_answering() as port, pytest.raises(RejectedError, match="Part 10"):
+        pacs(port).deliver([torn])
+
+
+def test_no_message_holds_patient_data() -> None:
+    with scp_answering(0xC000) as port, pytest.raises(RejectedError) as caught:
+        pacs(port).deliver([image()])
+
+    assert FAMILY_NAME not in str(caught.value)
+
+
+@pytest.mark.peer
+def test_a_check_tells_the_round_trip_of_c_echo(tmp_path: Path) -> None:
+    with orthanc(tmp_path) as peer:
+        line = pacs(peer.dicom_port, "ORTHANC").check()
+
+    assert f"pacs: C-ECHO 0x0000 from ORTHANC at {HOST}:{peer.dicom_port}" in line
+
+
+def test_a_check_of_a_peer_that_is_down_is_unavailable() -> None:
+    with pytest.raises(DestinationUnavailableError):
+        pacs(free_port()).check()
+
+
+def test_nothing_to_send_opens_no_association() -> None:
+    assert pacs(free_port()).deliver([]) == ()

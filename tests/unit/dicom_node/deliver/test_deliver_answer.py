@@ -1,0 +1,95 @@
+"""What is read in the answer of a FHIR server."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from dicom_node.deliver.answer import RETRY_AFTER_MAX_S, complaint, resource_of, retry_after_s
+from dicom_node.deliver.bundle import conditional_references, imaging_study_uid, without_values
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({"Retry-After": "120"}, 120.0),
+        ({"Retry-After": "99999999"}, RETRY_AFTER_MAX_S),
+        (
+            {"Retry-After": "Mon, 23 Nov 2026 10:01:00 GMT", "Date": "Mon, 23 Nov 2026 10:00:00 GMT"},
+            60.0,
+        ),
+        ({"Retry-After": "Mon, 23 Nov 2026 09:00:00 GMT", "Date": "Mon, 23 Nov 2026 10:00:00 GMT"}, 0.0),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-1"}, None),
+        ({}, None),
+    ],
+)
+def test_the_wait_is_what_the_server_asks_for(headers: dict[str, str], wait_s: float | None) -> None:
+    assert retry_after_s(httpx.Response(503, headers=headers)) == wait_s
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"null", b"\xff", b""])
+def test_an_answer_without_a_resource_is_empty(body: bytes) -> None:
+    assert resource_of(httpx.Response(200, content=body)) == {}
+
+
+@pytest.mark.parametrize("issue", [None, [], "text", ["text"], [{}], [{"details": "text", "expression": 1}]])
+def test_a_malformed_outcome_is_read_without_an_error(issue: object) -> None:
+    outcome = {"resourceType": "OperationOutcome", "issue": issue}
+
+    assert complaint(httpx.Response(400, json=outcome), {}).startswith(":")
+
+
+def test_a_complaint_names_the_code_the_words_and_the_place() -> None:
+    issue = {"code": "required", "details": {"text": "status is missing"}, "expression": ["Observation"]}
+    answer = httpx.Response(422, json={"resourceType": "OperationOutcome", "issue": [issue]})
+
+    assert complaint(answer, {}) == ": required status is missing at Observation"
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"name": [{"family": "Zwetschgenbaum"}]},
+        {"subject": {"reference": "Patient?identifier=urn:x|Zwetschgenbaum"}},
+        {"subject": {"reference": "Patient?name=Zwetschgen%62aum"}},
+        {"subject": {"display": "zwetschgenbaum"}},
+        {"text": {"div": "<div>Anna <b>Zwetschgenbaum</b></div>"}},
+    ],
+)
+def test_words_about_a_person_are_left_out(resource: dict[str, object]) -> None:
+    bundle = {"entry": [{"resource": {"resourceType": "Observation", **resource}}]}
+
+    assert without_values("no Zwetschgenbaum here", bundle) == "no … here"
+
+
+def test_words_of_the_specification_stay() -> None:
+    bundle = {"entry": [{"resource": {"resourceType": "Observation"}, "request": {"url": "Observation"}}]}
+
+    assert without_values("Observation.status is missing", bundle) == "Observation.status is missing"
+
+
+def test_long_numbers_are_left_out_whoever_wrote_them() -> None:
+    assert without_values("record 12345678 of 1970-01-31", {}) == "record … of …"
+
+
+def test_each_conditional_reference_is_asked_for_once() -> None:
+    subject = {"subject": {"reference": "Patient?identifier=a|b"}}
+    bundle = {"entry": [{"resource": subject}, {"resource": subject}, {"reference": "Patient/12"}]}
+
+    assert conditional_references(bundle) == [("Patient", "identifier=a|b")]
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {
+            "resourceType": "ImagingStudy",
+            "identifier": [{"system": "urn:dicom:uid", "value": "urn:oid:1.2.3"}],
+        },
+        {"imagingStudy": [{"reference": "ImagingStudy?identifier=urn:dicom:uid|urn:oid:1.2.3"}]},
+        {"imagingStudy": [{"reference": "ImagingStudy?identifier=urn:dicom:uid%7Curn:oid:1.2.3"}]},
+    ],
+)
+def test_the_study_is_read_from_its_resource_or_a_reference(resource: dict[str, object]) -> None:
+    assert imaging_study_uid({"entry": [{"resource": resource}]}) == "1.2.3"
