@@ -1,0 +1,64 @@
+"""Every code that a result carries, with its source beside it."""
+
+from __future__ import annotations
+
+from inference.types import Code
+
+# Standard codes only: dciodvfy warns of every private coding scheme, and a reader that has never heard of this
+# node understands them all.
+
+
+def _dcm(value: str, meaning: str) -> Code:
+    return Code(value, "DCM", meaning)
+
+
+# Titles of a report (CID 7021, extensible)
+IMAGING_MEASUREMENT_REPORT = _dcm("126000", "Imaging Measurement Report")  # TID 1500
+# A report without regions: under 126000 OHIF shows a black viewport for it, under any other title its text
+CHEST_CAD_REPORT = _dcm("112000", "Chest CAD Report")  # PS3.16 Annex D
+
+# Structure (PS3.16 Annex D)
+LANGUAGE = _dcm("121049", "Language of Content Item and Descendants")  # TID 1204
+ENGLISH = Code("en-US", "RFC5646", "English (United States)")  # CID 5000
+IMAGE_LIBRARY = _dcm("111028", "Image Library")  # TID 1600
+IMAGE_LIBRARY_GROUP = _dcm("126200", "Image Library Group")  # TID 1600
+IMAGING_MEASUREMENTS = _dcm("126010", "Imaging Measurements")  # TID 1500
+COMMENT = _dcm("121106", "Comment")  # PS3.16 Annex D
+PROCEDURE_REPORTED = _dcm("121058", "Procedure reported")  # TID 1500
+VISUAL_EXPLANATION = _dcm("130401", "Visual explanation")  # TID 1410
+SOURCE = Code("260753009", "SCT", "Source")  # CID 7551, as highdicom names a library entry
+MODALITY = _dcm("121139", "Modality")  # TID 1602
+PATIENT_ORIENTATION_ROW = _dcm("111044", "Patient Orientation Row")  # TID 1603
+PATIENT_ORIENTATION_COLUMN = _dcm("111043", "Patient Orientation Column")  # TID 1603
+ROWS = _dcm("110910", "Pixel Data Rows")  # TID 1602
+COLUMNS = _dcm("110911", "Pixel Data Columns")  # TID 1602
+HORIZONTAL_SPACING = _dcm("111026", "Horizontal Pixel Spacing")  # TID 1603
+VERTICAL_SPACING = _dcm("111066", "Vertical Pixel Spacing")  # TID 1603
+
+# What a model says
+# Percent, 0 no certainty to 100 certain, as a device says it of one finding; 122157 Probability would claim
+# more than a classifier can know
+SCORE = _dcm("111012", "Certainty of Finding")  # PS3.16 Annex D
+THRESHOLD = _dcm("122411", "Threshold Value")  # PS3.16 Annex D
+ASSESSMENT = _dcm("111005", "Assessment Category")  # PS3.16 Annex D
+# Outcome of a test at its threshold. Not Present/Absent of CID 240: a score below the threshold does not say
+# that there is no disease
+POSITIVE = Code("10828004", "SCT", "Positive")  # CID 250
+NEGATIVE = Code("260385009", "SCT", "Negative")  # CID 250
+AI_FAMILY = _dcm("123110", "Artificial Intelligence")  # CID 7162
+ANALYSES = _dcm("111065", "Summary of Analyses")  # PS3.16 Annex D
+NOT_PERFORMED = Code("262008008", "SCT", "Not performed")  # CID 3208
+
+# Units (UCUM)
+PERCENT = Code("%", "UCUM", "Percent")
+PIXELS = Code("{pixels}", "UCUM", "Pixels")
+MILLIMETER = Code("mm", "UCUM", "millimeter")
+
+# References between instances
+ACQUISITION_EQUIPMENT = _dcm("109101", "Acquisition Equipment")  # CID 7005
+PROCESSING_EQUIPMENT = _dcm("109102", "Processing Equipment")  # CID 7005
+SOURCE_IMAGE = _dcm("121322", "Source image for image processing operation")  # CID 7202
+
+# Procedure, where the source does not code it
+CHEST_RADIOGRAPH = Code("36643-5", "LN", "XR Chest 2 Views")  # LOINC
+DIAGNOSTIC_IMAGING = Code("18748-4", "LN", "Diagnostic imaging study")  # LOINC

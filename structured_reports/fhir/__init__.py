@@ -1,0 +1,1 @@
+"""The result as one FHIR R4 transaction."""

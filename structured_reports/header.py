@@ -1,0 +1,169 @@
+"""The header of the source, in the bytes of the hospital and as text.
+
+What names the patient and the study passes into a result as the bytes that arrived: no decoding, so no way to
+damage a name. Only where one of our own texts needs more than ASCII is everything written anew in UTF-8.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from pydicom.charset import convert_encodings, default_encoding
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag, Tag
+from pydicom.valuerep import VR
+
+from structured_reports.errors import UnusableHeaderError
+
+UTF_8 = "ISO_IR 192"
+
+# PS3.3 C.7.1.1 (Patient), C.7.2.1 (General Study), C.7.2.2 (Patient Study)
+CARRIED = (
+    "PatientName", "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "TypeOfPatientID",
+    "OtherPatientIDsSequence", "OtherPatientNames", "PatientBirthDate", "PatientBirthTime",
+    "PatientSex", "EthnicGroup", "PatientAge", "PatientSize", "PatientWeight", "AdmissionID",
+    "IssuerOfAdmissionIDSequence", "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "StudyDescription",
+    "AccessionNumber", "IssuerOfAccessionNumberSequence", "ReferringPhysicianName", "PhysiciansOfRecord",
+    "NameOfPhysiciansReadingStudy", "ReferencedStudySequence", "ProcedureCodeSequence",
+)  # fmt: skip
+
+# Type 2 of the same modules: present, empty where the source has none
+_TYPE_2 = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
+    "AccessionNumber", "ReferringPhysicianName",
+)  # fmt: skip
+
+# Without these there is nothing to refer to (PS3.3 C.7.2.1, C.7.3.1, C.12.1, all type 1)
+_NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+
+_SEXES = ("M", "F", "O", "")  # PS3.3 C.7.1.1, enumerated values
+_LONGEST_GROUP_READ = 0x5000  # curves, overlays and pixel data say nothing about identity
+
+
+@dataclass(frozen=True)
+class SourceHeader:
+    """The header of the source.
+
+    Attributes
+    ----------
+    encoded
+        Elements as they arrived, not decoded.
+    text
+        The same, to read values from: reading decodes.
+    """
+
+    encoded: Dataset
+    text: Dataset
+
+    def __post_init__(self) -> None:
+        missing = [keyword for keyword in _NEEDED if not self.get(keyword)]
+        if missing:
+            raise UnusableHeaderError(f"source header: {', '.join(missing)} missing or empty (type 1 in PS3.3)")
+
+    def get(self, keyword: str) -> Any:
+        """Return a value, or None where the source has none that can be read."""
+        try:
+            return self.text.get(keyword)
+        except (ValueError, TypeError, OverflowError):  # "abc" in a number: as good as absent
+            return None
+
+    def identity(self, charset: str | list[str] | None) -> Dataset:
+        """Return patient and study attributes, to be written in `charset`."""
+        carried = self._reencoded() if charset != self.charset else self._as_they_arrived()
+        for keyword in _TYPE_2:
+            if keyword not in carried:
+                setattr(carried, keyword, "")
+        _make_valid(carried)
+        return carried
+
+    @property
+    def charset(self) -> str | list[str] | None:
+        """SpecificCharacterSet of the source; None where it has none."""
+        value = self.get("SpecificCharacterSet")
+        return value if value is None or isinstance(value, str) else [str(part) for part in value]
+
+    def _as_they_arrived(self) -> Dataset:
+        carried = Dataset()
+        for tag in carried_tags(self.encoded):
+            carried[tag] = _explicit(self.encoded, tag)
+        return carried
+
+    def _reencoded(self) -> Dataset:
+        carried = Dataset()
+        for tag in carried_tags(self.text):
+            carried[tag] = deepcopy(self.text[tag])
+        if self.charset is not None:
+            carried.SpecificCharacterSet = self.charset
+        carried.decode()
+        carried.walk(_forget_charset)
+        return carried
+
+
+def read_header(source: Dataset) -> SourceHeader:
+    """Return the header of `source`, which is left as it is.
+
+    Raises
+    ------
+    UnusableHeaderError
+        A UID that every reference needs is missing.
+    """
+    encoded = Dataset()
+    for tag in source.keys():  # noqa: SIM118  iterating a data set decodes it
+        if tag.group < _LONGEST_GROUP_READ and not tag.is_private:
+            encoded[tag] = deepcopy(source.get_item(tag))
+    return SourceHeader(encoded, deepcopy(encoded))
+
+
+def carried_tags(dataset: Dataset) -> list[BaseTag]:
+    """Return the tags of patient and study attributes that `dataset` has."""
+    tags = (Tag(tag_for_keyword(keyword) or 0) for keyword in CARRIED)
+    return [tag for tag in tags if tag in dataset]
+
+
+def python_encodings(charset: str | list[str] | None) -> list[str]:
+    """Return the codecs of SpecificCharacterSet, as pydicom compares them."""
+    return convert_encodings(charset) if charset else [default_encoding]
+
+
+def _explicit(dataset: Dataset, tag: BaseTag) -> DataElement | RawDataElement:
+    """Return an element as bytes where its bytes are the same in explicit VR little endian, else decoded."""
+    element = dataset.get_item(tag)
+    plain = isinstance(element, RawDataElement) and element.VR not in (VR.SQ, VR.UN)
+    if plain and dictionary_VR(tag) != VR.SQ:
+        return element._replace(VR=dictionary_VR(tag), is_implicit_VR=False, is_little_endian=True)
+    return dataset[tag]
+
+
+def _forget_charset(dataset: Dataset, element: DataElement) -> None:
+    """Drop the character set of a sequence item: the object has one for all."""
+    if element.keyword == "SpecificCharacterSet":
+        del dataset[element.tag]
+
+
+def _make_valid(carried: Dataset) -> None:
+    """Repair what has one valid spelling; empty what has none."""
+    if carried.PatientSex not in _SEXES:
+        carried.PatientSex = ""
+    for keyword in ("StudyDate", "PatientBirthDate"):
+        _strip(carried, keyword, ".")  # ACR-NEMA 1993.12.31 (PS3.5 6.2, note to VR DA)
+    _strip(carried, "StudyTime", ":")  # ACR-NEMA 12:30:00 (PS3.5 6.2, note to VR TM)
+
+
+    _close_referrer(carried)
+
+
+def _close_referrer(carried: Dataset) -> None:
+    """Mark a name of one word as a family name; trailing empty components say nothing (PS3.5 6.2.1.1)."""
+    name = str(carried.ReferringPhysicianName)
+    if name.strip() and name.isascii() and "^" not in name and "=" not in name:
+        carried.ReferringPhysicianName = f"{name}^"
+
+
+def _strip(carried: Dataset, keyword: str, separator: str) -> None:
+    value = str(carried[keyword].value or "")
+    if separator in value and value.replace(separator, "").isdigit():
+        setattr(carried, keyword, value.replace(separator, ""))

@@ -1,0 +1,74 @@
+"""Regions of a saliency map as closed polylines in image coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+LEVEL = 0.5  # of the peak: the line that a reader sees
+
+_MOST = 5  # more lines than a reader can follow say less, not more
+_SMALLEST = 0.0005  # of the film: below it a region is a ripple of the map, unless it holds the peak
+_TOLERANCE = 0.0005  # of the longer side: one pixel of a 2000 pixel film
+_FEWEST_POINTS = 6  # a viewer takes five for a box that it may edit (OHIF)
+
+
+@dataclass(frozen=True)
+class Region:
+    """A closed polyline.
+
+    Attributes
+    ----------
+    points
+        float64, (n, 2): column, row in image coordinates, first equal to last. The upper left corner of the
+        upper left pixel is 0.0, 0.0, its center 0.5, 0.5 (PS3.3 C.18.6.1.2). At least seven points.
+    """
+
+    points: NDArray[np.float64]
+
+
+def regions_of(saliency: NDArray[np.float32]) -> tuple[Region, ...]:
+    """Return the regions at `LEVEL` of the peak and above; the one that holds the peak comes first."""
+    peak = float(saliency.max(initial=0.0))
+    if peak <= 0.0:
+        return ()
+    outlines = _outlines(saliency, peak)
+    rows, columns = saliency.shape
+    kept = [outline for outline in outlines[1:] if cv2.contourArea(outline) >= _SMALLEST * rows * columns]
+    return tuple(_region(outline, max(rows, columns)) for outline in [outlines[0], *kept[: _MOST - 1]])
+
+
+def _outlines(saliency: NDArray[np.float32], peak: float) -> list[NDArray[np.int32]]:
+    """Return outlines through the centers of border pixels, the one around the peak first, then by size."""
+    mask = cv2.compare(saliency, LEVEL * peak, cv2.CMP_GE)
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    row, column = np.unravel_index(int(np.argmax(saliency)), saliency.shape)
+    at = (float(column), float(row))
+    return sorted(outlines, key=lambda o: (cv2.pointPolygonTest(o, at, False) < 0, -cv2.contourArea(o)))
+
+
+def _region(outline: NDArray[np.int32], longer_side: int) -> Region:
+    simple = cv2.approxPolyDP(outline, _TOLERANCE * longer_side, True)
+    if cv2.contourArea(simple) == 0:  # one pixel or one line of pixels: what it covers
+        simple = _box(outline)
+    else:
+        simple = simple.reshape(-1, 2) + 0.5
+    points = _with_enough_points(simple.astype(np.float64))
+    return Region(np.vstack([points, points[:1]]))
+
+
+def _box(outline: NDArray[np.int32]) -> NDArray[np.float64]:
+    left, top, width, height = cv2.boundingRect(outline)
+    right, bottom = left + width, top + height
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], dtype=np.float64)
+
+
+def _with_enough_points(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the same line with the middle of every side added until it cannot be taken for a box."""
+    while len(points) < _FEWEST_POINTS:
+        middles = (points + np.roll(points, -1, axis=0)) / 2
+        points = np.stack([points, middles], axis=1).reshape(-1, 2)
+    return points

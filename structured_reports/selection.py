@@ -1,0 +1,26 @@
+"""Which score of a result comes first, and which may be shown as a map."""
+
+from __future__ import annotations
+
+from inference.types import Prediction, Score
+from structured_reports.port import ReportRequest
+
+
+def leading_score(prediction: Prediction) -> Score:
+    """Return the score that a reader should see first: farthest above its threshold."""
+    return max(prediction.scores, key=lambda score: score.score - score.finding.threshold)
+
+
+def mapped_scores(request: ReportRequest) -> tuple[Score, ...]:
+    """Return the scores whose saliency may be shown, leading first.
+
+    None below the threshold: a map is scaled to its own peak, so a negative film would show a hot spot too.
+    """
+    if not request.heatmap or not isinstance(request.outcome, Prediction):
+        return ()
+    shown = [score for score in request.outcome.scores if score.above and _has_peak(score)]
+    return tuple(sorted(shown, key=lambda score: score.finding.threshold - score.score))
+
+
+def _has_peak(score: Score) -> bool:
+    return score.saliency is not None and bool(score.saliency.max() > 0)

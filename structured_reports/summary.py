@@ -1,0 +1,91 @@
+"""One page that says everything, for viewers that show nothing else of a result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from inference.types import Prediction
+from structured_reports.envelope import SUMMARY, result_time
+from structured_reports.header import SourceHeader, read_header
+from structured_reports.part10 import sealed
+from structured_reports.port import Refusal, ReportRequest, ResultObject
+from structured_reports.secondary_capture import secondary_capture
+from structured_reports.summary_films import draw_films
+from structured_reports.text import NOT_PERFORMED, model_line, sentence
+from structured_reports.typeset import (
+    GREY, NOTICE_YELLOW, RULE, WHITE, canvas, centred, fitting_size, png, wrapped,
+)  # fmt: skip
+from structured_reports.summary_verdict import draw_verdict
+
+WIDTH, HEIGHT = 1600, 1000
+SMALLEST_TEXT = 22
+
+_MIDDLE = WIDTH / 2
+_MARGIN = 60
+_TEXT_WIDTH = WIDTH - 2 * _MARGIN
+
+
+def summary(request: ReportRequest, built: Mapping[str, ResultObject]) -> ResultObject:
+    """Return the summary page, for every outcome: silence would look like a negative."""
+    header = read_header(request.source)
+    picture = summary_picture(request, header)
+    dataset = secondary_capture(request, header, SUMMARY, picture, "Summary page of an AI result")
+    return sealed(SUMMARY.kind, dataset, header, png(picture, WIDTH))
+
+
+def summary_picture(request: ReportRequest, header: SourceHeader) -> NDArray[np.uint8]:
+    """Return the page, (1000, 1600, 3). No identity is drawn: the header carries it."""
+    page = canvas(WIDTH, HEIGHT)
+    draw = ImageDraw.Draw(page)
+    _draw_notice(draw, request.notice)
+    if isinstance(request.outcome, Refusal):
+        _draw_refusal(draw, request.outcome)
+    else:
+        _draw_prediction(page, draw, request, request.outcome, header)
+    _draw_footer(draw, request, header)
+    return np.asarray(page)
+
+
+def _draw_notice(draw: ImageDraw.ImageDraw, notice: str) -> None:
+    size = fitting_size(notice, 36, _TEXT_WIDTH, SMALLEST_TEXT)
+    centred(draw, notice, (_MIDDLE, 38), size, NOTICE_YELLOW, bold=True)
+    draw.line((_MARGIN, 70, WIDTH - _MARGIN, 70), fill=RULE, width=2)
+
+
+def _draw_prediction(
+    page: Image.Image, draw: ImageDraw.ImageDraw, request: ReportRequest, prediction: Prediction, header: SourceHeader
+) -> None:
+    draw_verdict(draw, prediction, _MIDDLE)
+    draw_films(page, draw, request, prediction, header)
+
+
+def _draw_refusal(draw: ImageDraw.ImageDraw, refusal: Refusal) -> None:
+    centred(draw, NOT_PERFORMED, (_MIDDLE, 330), 76, WHITE, bold=True)
+    lines = wrapped(sentence(refusal.reason), 38, _TEXT_WIDTH - 200, most=4)
+    for number, line in enumerate(lines):
+        centred(draw, line, (_MIDDLE, 440 + 52 * number), 38, WHITE)
+    below = 440 + 52 * len(lines) + 20
+    centred(draw, "No AI model has looked at this study. Its images are to be read as always.", (_MIDDLE, below), 30, GREY)
+    centred(draw, f"reason code: {refusal.code}", (_MIDDLE, below + 54), 24, GREY)
+
+
+def _draw_footer(draw: ImageDraw.ImageDraw, request: ReportRequest, header: SourceHeader) -> None:
+    draw.line((_MARGIN, 914, WIDTH - _MARGIN, 914), fill=RULE, width=2)
+    made_at = result_time(request, header).strftime("%Y-%m-%d %H:%M")
+    first, second = _footer_words(request)
+    for words, y in ((f"{first}   |   {made_at}", 940), (second, 972)):
+        line = wrapped(words, SMALLEST_TEXT, _TEXT_WIDTH, most=1)[0]
+        centred(draw, line, (_MIDDLE, y), SMALLEST_TEXT, GREY)
+
+
+def _footer_words(request: ReportRequest) -> tuple[str, str]:
+    outcome, equipment = request.outcome, request.equipment
+    node = f"{equipment.model_name} {equipment.software_version}"
+    if isinstance(outcome, Refusal):
+        return node, equipment.manufacturer
+    method = f"   |   {outcome.card.explanation.meaning}" if outcome.card.explanation else ""
+    return f"{model_line(outcome.card)}{method}   |   {node}", sentence(outcome.card.intended_use)

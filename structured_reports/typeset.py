@@ -1,0 +1,107 @@
+"""Text and lines on a picture, with the font that Pillow brings: nothing to download, the same everywhere."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from structured_reports.regions import Region
+
+Colour = tuple[int, int, int]
+
+NOTICE_YELLOW: Colour = (255, 221, 51)
+AMBER: Colour = (255, 176, 32)
+WHITE: Colour = (255, 255, 255)
+GREY: Colour = (186, 190, 196)
+RULE: Colour = (58, 62, 68)
+BLACK: Colour = (0, 0, 0)
+
+
+@cache
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """Return Pillow's bundled font."""
+    loaded = ImageFont.load_default(size)
+    if not isinstance(loaded, ImageFont.FreeTypeFont):
+        raise TypeError("Pillow was built without FreeType: no text of a given size can be drawn")
+    return loaded
+
+
+def width_of(words: str, size: int, bold: bool = False) -> float:
+    """Return how many pixels wide `words` are."""
+    return font(size).getlength(words) + (_stroke(size) * 2 if bold else 0)
+
+
+def fitting_size(words: str, size: int, width: float, smallest: int) -> int:
+    """Return the largest size up to `size` at which `words` keep within `width`, not below `smallest`."""
+    return max(smallest, min(size, int(size * width / max(width_of(words, size, True), 1.0))))
+
+
+def wrapped(words: str, size: int, width: float, most: int) -> list[str]:
+    """Return `words` in at most `most` lines of `width`; what does not fit ends in three dots."""
+    lines: list[str] = [""]
+    for word in words.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if width_of(longer, size) <= width or not lines[-1]:
+            lines[-1] = longer
+        elif len(lines) < most:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} ..."
+            break
+    return lines
+
+
+def centred(
+    draw: ImageDraw.ImageDraw, words: str, at: tuple[float, float], size: int, colour: Colour, bold: bool = False
+) -> None:
+    """Draw `words` around the point `at`."""
+    _draw(draw, words, at, size, colour, "mm", bold)
+
+
+def from_left(draw: ImageDraw.ImageDraw, words: str, at: tuple[float, float], size: int, colour: Colour) -> None:
+    """Draw `words` to the right of the point `at`."""
+    _draw(draw, words, at, size, colour, "lm", False)
+
+
+def from_right(draw: ImageDraw.ImageDraw, words: str, at: tuple[float, float], size: int, colour: Colour) -> None:
+    """Draw `words` to the left of the point `at`."""
+    _draw(draw, words, at, size, colour, "rm", False)
+
+
+def outline(picture: NDArray[np.uint8], region: Region, scale: tuple[float, float], thickness: int) -> None:
+    """Draw a region as an amber line with a black edge, so that it shows on lung and on bone."""
+    fixed_point = 4  # bits after the point, so that a scaled line stays smooth
+    # A point at 0.5 is the center of pixel 0 for a region, 0.0 is for OpenCV
+    points = np.round((region.points * scale - 0.5) * 2**fixed_point).astype(np.int32)
+    for colour, line in ((BLACK, thickness + 2), (AMBER, thickness)):
+        cv2.polylines(picture, [points], True, colour, line, cv2.LINE_AA, fixed_point)
+
+
+def png(picture: NDArray[np.uint8], longest: int) -> bytes:
+    """Return a PNG, no side longer than `longest`."""
+    scale = longest / max(picture.shape[:2])
+    if scale < 1:
+        picture = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    _, encoded = cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])
+    return bytes(encoded)
+
+
+def canvas(width: int, height: int) -> Image.Image:
+    """Return a black picture: a reading room is dark."""
+    return Image.new("RGB", (width, height), BLACK)
+
+
+def _draw(
+    draw: ImageDraw.ImageDraw, words: str, at: tuple[float, float], size: int, colour: Colour, anchor: str, bold: bool
+) -> None:
+    stroke = _stroke(size) if bold else 0
+    draw.text(at, words, fill=colour, font=font(size), anchor=anchor, stroke_width=stroke, stroke_fill=colour)
+
+
+def _stroke(size: int) -> float:
+    """Return the stroke that makes the one weight of the bundled font bold."""
+    return max(0.5, round(size / 40, 1))
