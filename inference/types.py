@@ -43,9 +43,8 @@ class Radiograph:
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.dtype != np.float32:
-            raise ValueError(
-                f"pixels: {self.pixels.dtype} of shape {self.pixels.shape}; a radiograph is float32 (rows, columns)"
-            )
+            found = f"{self.pixels.dtype} of shape {self.pixels.shape}"
+            raise ValueError(f"pixels: {found}; a radiograph is float32 (rows, columns)")
         if self.padding is not None and self.padding.shape != self.pixels.shape:
             raise ValueError(f"padding: shape {self.padding.shape} differs from pixels {self.pixels.shape}")
 

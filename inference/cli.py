@@ -1,0 +1,122 @@
+"""The commands of ``python -m inference``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from inference.errors import InferenceError
+from inference.models import DEFAULT_MODEL, load_model
+from inference.models.folder import faults_of_folder
+from inference.progress import Step
+from inference.reading import json_line, listed, read_answers
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+# Results go to standard output, everything said to people to standard error.
+said = Console(stderr=True)
+
+ModelFolder = Annotated[Path, typer.Option("--model", help="Model folder; default: the shipped model.")]
+DataFolder = Annotated[
+    Path, typer.Option("--data", exists=True, file_okay=False, help="Folder of films and tables.")
+]
+OutFolder = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder to write to.")]
+
+
+def stop(error: InferenceError) -> typer.Exit:
+    """Say an error and return the way out."""
+    said.print(f"[red]{error}[/red]", soft_wrap=True, highlight=False)
+    return typer.Exit(2)
+
+
+def bars() -> Progress:
+    """Return progress bars on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=said)
+
+
+def advance(progress: Progress, task: TaskID, now: Step) -> None:
+    """Show where a training run is."""
+    description = f"epoch {now.epoch}, loss {now.loss:.3f}"
+    progress.update(task, completed=now.step, total=now.steps, description=description)
+
+
+@app.command()
+def predict(
+    paths: Annotated[
+        list[Path], typer.Argument(exists=True, help="DICOM, PNG or JPEG files, or folders of them.")
+    ],
+    model: ModelFolder = DEFAULT_MODEL,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="Threads within one operation.")] = 1,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="One JSON object a line instead of a table.")
+    ] = False,
+) -> None:
+    """Read films and print a score for each finding."""
+    try:
+        loaded = load_model(model, device, threads)
+    except InferenceError as error:
+        raise stop(error) from error
+    files = listed(paths)
+    with bars() as progress:
+        for reading in progress.track(read_answers(loaded, files), total=len(files), description="reading"):
+            line = json_line(loaded, reading) if jsonl else reading.sentence(loaded)
+            print(line, flush=True)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Recipe in TOML.")],
+    data: DataFolder,
+    out: OutFolder,
+    most_films: Annotated[
+        int | None, typer.Option(min=1, help="Films of each split, for a quick trial.")
+    ] = None,
+) -> None:
+    """Train a recipe and write a model folder."""
+    from inference.training.run import Trainer  # noqa: PLC0415 - serving works without torch
+
+    with bars() as progress:
+        task = progress.add_task("training", total=None)
+        try:
+            Trainer(recipe, data, out, lambda now: advance(progress, task, now), most_films).run()
+        except InferenceError as error:
+            raise stop(error) from error
+
+
+@app.command()
+def evaluate(
+    data: DataFolder,
+    out: OutFolder,
+    model: ModelFolder = DEFAULT_MODEL,
+    seed: Annotated[int, typer.Option(help="Seed of the split, as in the recipe.")] = 20180222,
+) -> None:
+    """Measure a model on the test splits and write evaluation.json."""
+    from inference.evaluation import Evaluation, tables  # noqa: PLC0415 - imports what only this needs
+
+    try:
+        loaded = load_model(model)
+        with bars() as progress:
+            report = Evaluation(loaded, data, seed).report(progress)
+    except InferenceError as error:
+        raise stop(error) from error
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "evaluation.json").write_text(report.json(), encoding="utf-8")
+    output = Console()
+    for table in tables(report):
+        output.print(table)
+
+
+@app.command()
+def check(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
+    """Say everything that is wrong with a model folder."""
+    faults = list(faults_of_folder(folder))
+    for fault in faults:
+        print(fault)
+    if faults:
+        raise typer.Exit(1)
+    print(f"{folder}: nothing is wrong")

@@ -1,0 +1,169 @@
+"""Stored values of one frame, by a decoder chosen for its transfer syntax."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
+
+from inference.errors import UnreadablePixelsError, UnsuitableFilmError
+from inference.twelve_bit import twelve_bit_values
+
+StoredValues = NDArray[Any]
+
+NATIVE = (
+    ImplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+)
+# pydicom tries GDCM first, which is up to four times slower than the best exact decoder.
+DECODERS: Mapping[UID, str] = {
+    **dict.fromkeys(NATIVE, ""),
+    RLELossless: "pylibjpeg",
+    JPEGBaseline8Bit: "pillow",
+    JPEGExtended12Bit: "pillow",
+    JPEGLossless: "gdcm",
+    JPEGLosslessSV1: "gdcm",
+    JPEGLSLossless: "pyjpegls",
+    JPEGLSNearLossless: "pyjpegls",
+    JPEG2000Lossless: "pylibjpeg",
+    JPEG2000: "pylibjpeg",
+    HTJ2KLossless: "pylibjpeg",
+    HTJ2KLosslessRPCL: "pylibjpeg",
+    HTJ2K: "pylibjpeg",
+}
+REQUIRED = (
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "PixelRepresentation",
+    "PhotometricInterpretation",
+)
+
+
+def stored_values(dataset: Dataset) -> StoredValues:
+    """Return the stored values of a grey single-frame image, (rows, columns), as PixelRepresentation says.
+
+    Raises
+    ------
+    UnsuitableFilmError
+        Several samples per pixel (`photometric`) or several frames (`frames`).
+    UnreadablePixelsError
+        No pixel data or a damaged description of them (`pixels`), or no decoder (`syntax`).
+    """
+    require_description(dataset)
+    require_one_grey_frame(dataset)
+    syntax = transfer_syntax(dataset)
+    if syntax not in DECODERS:
+        raise UnreadablePixelsError("syntax", f"TransferSyntaxUID: no decoder for {syntax.name}")
+    return within_bits_stored(decoded(dataset, syntax), dataset)
+
+
+def require_description(dataset: Dataset) -> None:
+    """Raise unless pixel data and the elements that describe them are there (PS3.3 C.7.6.3)."""
+    if "PixelData" not in dataset:
+        raise UnreadablePixelsError("pixels", "PixelData: absent; an image needs it (PS3.3 C.7.6.3)")
+    absent = [keyword for keyword in REQUIRED if dataset.get(keyword) in (None, "")]
+    if absent:
+        raise UnreadablePixelsError("pixels", f"{', '.join(absent)}: absent or empty (PS3.3 C.7.6.3, type 1)")
+
+
+def require_one_grey_frame(dataset: Dataset) -> None:
+    """Raise for colour and for several frames."""
+    photometric = str(dataset.PhotometricInterpretation)
+    if photometric not in ("MONOCHROME1", "MONOCHROME2") or dataset.get("SamplesPerPixel", 1) != 1:
+        raise UnsuitableFilmError(
+            "photometric", f"PhotometricInterpretation: {photometric}; a film is MONOCHROME1 or MONOCHROME2"
+        )
+    frames = dataset.get("NumberOfFrames") or 1
+    if int(frames) != 1:
+        raise UnsuitableFilmError("frames", f"NumberOfFrames: {frames}; a film has one frame")
+
+
+def transfer_syntax(dataset: Dataset) -> UID:
+    """Return the transfer syntax; that of the encoding where a headless data set does not name it."""
+    named = getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")
+    if named:
+        return UID(named)
+    is_implicit, is_little = dataset.original_encoding
+    if not is_little:
+        return ExplicitVRBigEndian
+    return ImplicitVRLittleEndian if is_implicit else ExplicitVRLittleEndian
+
+
+def decoded(dataset: Dataset, syntax: UID) -> StoredValues:
+    """Return what the decoder of a transfer syntax makes of the pixel data, checked against the header."""
+    try:
+        values = plugin_values(dataset, syntax)
+    except Exception as error:  # decoders raise anything on damaged bytes
+        raise UnreadablePixelsError(
+            "pixels", f"PixelData: {syntax.name} is damaged ({type(error).__name__})"
+        ) from error
+    if values.shape != (dataset.Rows, dataset.Columns):
+        raise UnreadablePixelsError(
+            "pixels",
+            f"PixelData: decoded to {values.shape}, Rows and Columns say {(dataset.Rows, dataset.Columns)}",
+        )
+    return values
+
+
+def is_plain(dataset: Dataset, syntax: UID) -> bool:
+    """True if the bytes are the values in the order of this machine."""
+    return syntax in NATIVE and syntax != ExplicitVRBigEndian and dataset.BitsAllocated in (8, 16, 32)
+
+
+def plain_values(dataset: Dataset) -> StoredValues:
+    """Return native little-endian values as a view of the bytes."""
+    kind = "i" if dataset.PixelRepresentation else "u"
+    count = dataset.Rows * dataset.Columns
+    flat = np.frombuffer(dataset.PixelData, f"<{kind}{dataset.BitsAllocated // 8}", count)
+    return flat.reshape(dataset.Rows, dataset.Columns)
+
+
+def plugin_values(dataset: Dataset, syntax: UID) -> StoredValues:
+    """Return values by the plug-in of the table, or by the two shorter ways."""
+    if is_plain(dataset, syntax):
+        return plain_values(dataset)
+    if syntax == JPEGExtended12Bit and dataset.BitsAllocated > 8:
+        return twelve_bit_values(dataset)
+    decoder = get_decoder(syntax)
+    values, _ = decoder.as_array(dataset, raw=True, index=0, decoding_plugin=DECODERS[syntax])
+    return np.asarray(values)
+
+
+def within_bits_stored(values: StoredValues, dataset: Dataset) -> StoredValues:
+    """Return the values without what old writers keep in the unused high bits (overlays, PS3.5 8.1.1)."""
+    unused = values.dtype.itemsize * 8 - int(dataset.BitsStored)
+    if values.dtype.kind not in "iu" or unused <= 0:
+        return values
+    largest = 1 << (int(dataset.BitsStored) - (values.dtype.kind == "i"))
+    smallest = -largest if values.dtype.kind == "i" else 0
+    if values.min() >= smallest and values.max() < largest:
+        return values
+    # Shifted up and down again: the sign is extended, the foreign bits fall off.
+    return (values << unused) >> unused

@@ -1,0 +1,76 @@
+"""What can go wrong, split by what the caller does.
+
+InferenceError
+├── ModelError                 stop: the node has no model
+│   ├── MissingWeightsError
+│   ├── DigestMismatchError
+│   └── InvalidCardError
+├── FilmError                  refuse the film, with a code and a reason
+│   ├── UnreadablePixelsError
+│   └── UnsuitableFilmError
+└── TrainingError              correct the recipe or the data
+    ├── InvalidRecipeError
+    └── MissingDataError
+"""
+
+from __future__ import annotations
+
+
+class InferenceError(Exception):
+    """Base of everything that this package raises on purpose."""
+
+
+class ModelError(InferenceError):
+    """The model cannot be used."""
+
+
+class MissingWeightsError(ModelError):
+    """A file of the model folder is not there."""
+
+
+class DigestMismatchError(ModelError):
+    """The weights are not those that the card names."""
+
+
+class InvalidCardError(ModelError):
+    """The card breaks its schema or contradicts the weights."""
+
+
+class FilmError(InferenceError):
+    """This film cannot be read by a model.
+
+    Parameters
+    ----------
+    code
+        Stable word that programs compare: ``view``, ``syntax``.
+    reason
+        Sentence for people: the thing, its value and the rule, without identity.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class UnreadablePixelsError(FilmError):
+    """The pixels are missing, damaged or in a form that no decoder here reads."""
+
+
+class UnsuitableFilmError(FilmError):
+    """The pixels may be sound, but the image is not one for this model."""
+
+
+class TrainingError(InferenceError):
+    """Training or evaluation cannot start."""
+
+
+class InvalidRecipeError(TrainingError):
+    """The recipe breaks its schema."""
+
+
+class MissingDataError(TrainingError):
+    """The data folder lacks a file that the recipe names."""

@@ -1,0 +1,107 @@
+"""A film as a model reads it, from DICOM or from a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+
+from inference.decoding import stored_values
+from inference.errors import UnreadablePixelsError, UnsuitableFilmError
+from inference.grayscale import displayed, padding_mask
+from inference.projection import allowed_attributes
+from inference.types import Radiograph
+
+SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff")
+
+
+def to_radiograph(dataset: Dataset) -> Radiograph:
+    """Return the image of a data set as a display shows it, without identity.
+
+    Raises
+    ------
+    UnsuitableFilmError
+        Colour (`photometric`), several frames (`frames`), or nothing but padding (`pixels`).
+    UnreadablePixelsError
+        Pixel data absent or damaged (`pixels`), or in a transfer syntax without decoder (`syntax`).
+
+    References
+    ----------
+    * DICOM Standard, Part 4, Annex N.2: the grayscale transformations in their order
+    """
+    values = stored_values(dataset)
+    padding = padding_mask(values, dataset)
+    if padding is not None and padding.all():
+        raise UnsuitableFilmError("pixels", "PixelPaddingValue: the whole image is padding")
+    try:
+        pixels = displayed(values, padding, dataset)
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        raise UnreadablePixelsError(
+            "pixels", f"grayscale transformation: {type(error).__name__} in its elements"
+        ) from error
+    return Radiograph(pixels, padding, spacing_of(dataset), allowed_attributes(dataset))
+
+
+def read_film(path: Path) -> Radiograph:
+    """Return the film in a DICOM, PNG or JPEG file.
+
+    Raises
+    ------
+    FilmError
+        As `to_radiograph`; also a file that is none of the three (`format`).
+    """
+    content = path.read_bytes()
+    if content.startswith(SIGNATURES):
+        return picture_film(content)
+    return to_radiograph(read_dataset(path))
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Return the data set of a DICOM file, also of one without preamble."""
+    try:
+        dataset = dcmread(path, force=True)
+        is_image = "PixelData" in dataset or "SOPClassUID" in dataset
+    except Exception as error:  # the parser raises anything on bytes that are not DICOM
+        raise UnreadablePixelsError(
+            "format", f"file: no DICOM, PNG or JPEG ({type(error).__name__})"
+        ) from error
+    if not is_image:
+        raise UnreadablePixelsError("format", "file: no DICOM data set, PNG or JPEG")
+    return dataset
+
+
+def picture_film(content: bytes) -> Radiograph:
+    """Return the film in a PNG or JPEG stream: grey, full range of its type, stored orientation.
+
+    Raises
+    ------
+    UnreadablePixelsError
+        The stream is damaged (`pixels`).
+    """
+    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if picture is None:
+        raise UnreadablePixelsError("pixels", "file: a damaged PNG or JPEG")
+    if picture.ndim == 3:
+        picture = cv2.cvtColor(picture[:, :, :3], cv2.COLOR_BGR2GRAY)
+    white = np.float32(255.0 if picture.dtype == np.uint8 else 65535.0)
+    return Radiograph(np.asarray(picture, np.float32) / white, attributes={})
+
+
+def display_pixels(radiograph: Radiograph) -> NDArray[np.uint8]:
+    """Return the film as a viewer shows it: uint8, (rows, columns), on the source grid."""
+    shown: NDArray[np.uint8] = np.rint(radiograph.pixels * np.float32(255.0)).astype(np.uint8)
+    return shown
+
+
+def spacing_of(dataset: Dataset) -> tuple[float, float] | None:
+    """Return row and column spacing in mm, of the patient before that of the detector, None without."""
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
+        spacing = dataset.get(keyword)
+        if isinstance(spacing, MultiValue) and len(spacing) == 2 and min(map(float, spacing)) > 0.0:
+            return float(spacing[0]), float(spacing[1])
+    return None

@@ -1,0 +1,200 @@
+"""Labelled films of the public chest data sets, and how they are split.
+
+References
+----------
+* Kermany et al., Cell 172(5), 2018: children of one to five years, AP
+* Wang et al., CVPR 2017 (NIH ChestX-ray14); Shih et al., Radiology: AI 1(1), 2019 (RSNA annotations)
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from inference.errors import MissingDataError
+from inference.film import picture_film
+from inference.types import Radiograph
+
+Row = Mapping[str, str]
+
+CHILDREN, ADULTS = "children", "adults"
+CHILDREN_TABLE, CHILDREN_FILMS = "kermany.csv", "kermany224.zip"
+ADULTS_TABLE, ADULTS_FILMS, ADULTS_BOXES = "nih.csv", "nih448.zip", "nih_boxes.csv"
+OPACITY, NORMAL = "Lung Opacity", "Normal"
+
+
+@dataclass(frozen=True)
+class LabelledFilm:
+    """One film of a data set.
+
+    Attributes
+    ----------
+    subject
+        Films of one subject are never in two splits; subjects that share a duplicate film count as one.
+    target
+        Probability of pneumonia that training aims at; 0 or 1 where a radiologist or the data set is sure.
+    stratum
+        What kind of film it is; training draws a fixed share of each, evaluation reports each.
+    split
+        ``train``, ``validation``, ``test``, ``official-test`` or ``unused``.
+    aspect
+        Columns by rows of the original, None where unknown; the archives hold squares.
+    """
+
+    file: str
+    archive: str
+    population: str
+    subject: str
+    target: float
+    stratum: str
+    split: str
+    aspect: float | None = None
+
+    @property
+    def is_certain(self) -> bool:
+        """True if the label is not a guess from report text."""
+        return self.target in (0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class FilmFolder:
+    """A folder that holds the archives and tables of both populations."""
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        names = (CHILDREN_TABLE, CHILDREN_FILMS, ADULTS_TABLE, ADULTS_FILMS)
+        absent = [name for name in names if not (self.path / name).is_file()]
+        if absent:
+            raise MissingDataError(f"{self.path}: {', '.join(absent)} not found; see the README of the data")
+
+    def films(self, seed: int) -> list[LabelledFilm]:
+        """Return every film with its target and its split."""
+        adults = adult_films(self.table(ADULTS_TABLE), seed)
+        return [*children_films(self.table(CHILDREN_TABLE), seed), *adults]
+
+    def table(self, name: str) -> list[Row]:
+        """Return the rows of a table."""
+        with (self.path / name).open(newline="", encoding="utf-8") as rows:
+            return list(csv.DictReader(rows))
+
+    def radiographs(self, films: Sequence[LabelledFilm]) -> Iterator[Radiograph]:
+        """Yield each film as it is stored."""
+        archives = {name: zipfile.ZipFile(self.path / name) for name in {film.archive for film in films}}
+        for film in films:
+            yield picture_film(archives[film.archive].read(film.file))
+
+    def boxes(self) -> Mapping[str, list[tuple[float, float, float, float]]]:
+        """Return the radiologists' boxes of opacities by file: x, y, width and height as fractions."""
+        found: dict[str, list[tuple[float, float, float, float]]] = {}
+        for row in self.table(ADULTS_BOXES):
+            if row["label"] == OPACITY:
+                box = (float(row["x"]), float(row["y"]), float(row["w"]), float(row["h"]))
+                found.setdefault(row["file"], []).append(box)
+        return found
+
+
+def share_of(subject: str, seed: int) -> float:
+    """Return a number in [0, 1) that a subject always has under a seed."""
+    digest = hashlib.sha256(f"{seed}:{subject}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def children_films(rows: Sequence[Row], seed: int) -> list[LabelledFilm]:
+    """Return the films of Kermany et al.; no subject of the official test folder is trained on."""
+    official = {row["group"] for row in rows if row["kaggle_split"] == "test"}
+    return [child_film(row, official, seed) for row in rows]
+
+
+def child_film(row: Row, official: set[str], seed: int) -> LabelledFilm:
+    """Return one row as a film."""
+    has_pneumonia = row["label"] == "PNEUMONIA"
+    return LabelledFilm(
+        file=row["file"], archive=CHILDREN_FILMS, population=CHILDREN, subject=row["group"],
+        target=float(has_pneumonia),
+        stratum=f"{CHILDREN}-{'pneumonia' if has_pneumonia else 'normal'}",
+        split=child_split(row, official, seed),
+        aspect=float(row["orig_width"]) / float(row["orig_height"]) if row["orig_width"] else None,
+    )  # fmt: skip
+
+
+def child_split(row: Row, official: set[str], seed: int) -> str:
+    """Return the split of a row: its folder if that is the official test, else by subject, 80/10/10."""
+    if row["kaggle_split"] == "test":
+        return "official-test"
+    if row["group"] in official:
+        return "unused"
+    share = share_of(row["group"], seed)
+    return "train" if share < 0.8 else "validation" if share < 0.9 else "test"
+
+
+def adult_films(rows: Sequence[Row], seed: int) -> list[LabelledFilm]:
+    """Return the films of NIH ChestX-ray14.
+
+    RSNA's radiologists decide, then those of Majkowska et al. Report text is wrong too often to be a label:
+    such a film aims at the share of opacities among training films of the same text that radiologists read.
+    """
+    read = {row["patient"] for row in rows if row["rsna_class"]}
+    splits = {row["patient"]: adult_split(row, read, seed) for row in rows}
+    training = [row for row in rows if splits[row["patient"]] == "train"]
+    believed = text_targets(training)
+    films = [adult_film(row, splits[row["patient"]], believed) for row in rows]
+    # Minors among the adults' films are trained on and not counted.
+    return [
+        replace(film, split="unused") if int(row["age"] or 0) < 18 and film.split != "train" else film
+        for row, film in zip(rows, films, strict=True)
+    ]
+
+
+def adult_split(row: Row, read: set[str], seed: int) -> str:
+    """Return a patient's split: validation as the table says; of the rest with RSNA class a quarter is test."""
+    if row["patient_split"] == "val":
+        return "validation"
+    return "test" if row["patient"] in read and share_of(row["patient"], seed) < 0.25 else "train"
+
+
+def adult_film(row: Row, split: str, believed: Mapping[str, float]) -> LabelledFilm:
+    """Return one row as a film."""
+    certain = radiologist_target(row)
+    target = believed[text_class(row)] if certain is None else certain
+    kind = f"text-{text_class(row)}" if certain is None else (row["rsna_class"] or "adjudicated")
+    return LabelledFilm(
+        file=row["file"], archive=ADULTS_FILMS, population=ADULTS, subject=row["patient"], target=target,
+        stratum=f"{ADULTS}-{kind}", split=split,
+        aspect=float(row["orig_width"]) / float(row["orig_height"]),
+    )  # fmt: skip
+
+
+def radiologist_target(row: Row) -> float | None:
+    """Return 1.0 or 0.0 where radiologists read the film for opacity, else None."""
+    if row["rsna_class"]:
+        return float(row["rsna_class"] == OPACITY)
+    return {"YES": 1.0, "NO": 0.0}.get(row["google_airspace_opacity"])
+
+
+def text_class(row: Row) -> str:
+    """Return what the report text suggests."""
+    findings = set(row["findings"].split("|"))
+    if findings & {"Pneumonia", "Consolidation"}:
+        return "pneumonia"
+    if "Infiltration" in findings:
+        return "infiltration"
+    return "none" if findings == {"No Finding"} else "other"
+
+
+def text_targets(rows: Sequence[Row]) -> Mapping[str, float]:
+    """Return the share of opacities by text class, among rows that radiologists read; never quite 0 or 1."""
+    known: dict[str, list[float]] = {name: [] for name in ("pneumonia", "infiltration", "none", "other")}
+    for row in rows:
+        target = radiologist_target(row)
+        if target is not None:
+            known[text_class(row)].append(target)
+    return {
+        name: float(np.clip((sum(seen) + 0.5) / (len(seen) + 1), 0.02, 0.98)) for name, seen in known.items()
+    }

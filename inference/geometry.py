@@ -1,0 +1,155 @@
+"""Where a film lies on the grid of a model, and the way back.
+
+A film keeps its aspect ratio: it is reduced to fit and centred, the rest is left black. Nothing is mirrored
+or rotated on the way, so the patient's right stays on the side where the source has it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of whole pixels."""
+
+    top: int
+    left: int
+    rows: int
+    columns: int
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Index of the rectangle in an array."""
+        return slice(self.top, self.top + self.rows), slice(self.left, self.left + self.columns)
+
+    def inside(self, rows: int, columns: int) -> bool:
+        """True if the rectangle has an area and lies within a grid."""
+        return (
+            min(self.top, self.left) >= 0
+            and min(self.rows, self.columns) > 0
+            and self.top + self.rows <= rows
+            and self.left + self.columns <= columns
+        )
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What part of a film the model sees, and where.
+
+    Attributes
+    ----------
+    source
+        Rows and columns of the film.
+    seen
+        Part of the film that the model sees, on the source grid.
+    side
+        Rows and columns of the model's grid.
+    content
+        Where that part lies on the model's grid.
+    """
+
+    source: tuple[int, int]
+    seen: Box
+    side: int
+    content: Box
+
+    def __post_init__(self) -> None:
+        if not self.seen.inside(*self.source):
+            raise ValueError(f"seen: {self.seen} is not inside a film of {self.source}")
+        if not self.content.inside(self.side, self.side):
+            raise ValueError(f"content: {self.content} is not inside a grid of side {self.side}")
+
+    @classmethod
+    def fit(cls, source: tuple[int, int], side: int, crop: Box | None = None) -> Geometry:
+        """Return the geometry that fits a film, or a part of it, into a square with its aspect ratio kept."""
+        crop = crop or Box(0, 0, *source)
+        scale = side / max(crop.rows, crop.columns)
+        rows, columns = max(1, round(crop.rows * scale)), max(1, round(crop.columns * scale))
+        content = Box((side - rows) // 2, (side - columns) // 2, rows, columns)
+        return cls(source, trimmed(crop, content), side, content)
+
+    @property
+    def factor(self) -> int:
+        """Whole factor by which the film is reduced first, 1 for none."""
+        return whole_factor(self.seen, self.content)
+
+    def to_model(self, film: Floats) -> Floats:
+        """Return a film on the model's grid, black outside its content."""
+        placed = np.zeros((self.side, self.side), np.float32)
+        placed[self.content.window] = self._resampled(film[self.seen.window])
+        return placed
+
+    def _resampled(self, film: Floats) -> Floats:
+        """Return the seen part in the size of the content.
+
+        The mean over whole blocks is exact and several times faster than a fractional one; what remains is a
+        factor below two, which the mean over fractional blocks takes without aliasing.
+        """
+        factor, content = self.factor, (self.content.columns, self.content.rows)
+        if factor > 1:
+            blocks = (self.seen.columns // factor, self.seen.rows // factor)
+            film = resized(film, blocks, cv2.INTER_AREA)
+        is_reduced = film.shape[0] >= content[1] and film.shape[1] >= content[0]
+        return resized(film, content, cv2.INTER_AREA if is_reduced else cv2.INTER_LINEAR)
+
+    def to_source(self, cells: Floats) -> Floats:
+        """Return a map of the model on the source grid, zero where the model saw nothing.
+
+        Parameters
+        ----------
+        cells
+            float32, (rows, columns) of any size: the cells tile the model's whole grid.
+        """
+        size = (self.side, self.side)
+        smooth = resized(cells, size, cv2.INTER_CUBIC)
+        smooth = np.clip(smooth, cells.min(), cells.max())
+        placed = np.zeros(self.source, np.float32)
+        size = (self.seen.columns, self.seen.rows)
+        placed[self.seen.window] = resized(smooth[self.content.window], size, cv2.INTER_LINEAR)
+        return placed
+
+    def model_point(self, row: float, column: float) -> tuple[float, float]:
+        """Return where a point of the film lies on the model's grid; a pixel's centre is at one half."""
+        return (
+            (row - self.seen.top) * self.content.rows / self.seen.rows + self.content.top,
+            (column - self.seen.left) * self.content.columns / self.seen.columns + self.content.left,
+        )
+
+    def source_point(self, row: float, column: float) -> tuple[float, float]:
+        """Return where a point of the model's grid lies on the film."""
+        return (
+            (row - self.content.top) * self.seen.rows / self.content.rows + self.seen.top,
+            (column - self.content.left) * self.seen.columns / self.content.columns + self.seen.left,
+        )
+
+
+def resized(film: Floats, size: tuple[int, int], kernel: int) -> Floats:
+    """Return a film in a size of (columns, rows)."""
+    return np.asarray(cv2.resize(np.asarray(film, np.float32), size, interpolation=kernel), np.float32)
+
+
+def whole_factor(crop: Box, content: Box) -> int:
+    """Return the largest whole factor of a reduction, 1 for none."""
+    return max(1, min(crop.rows // content.rows, crop.columns // content.columns))
+
+
+def trimmed(crop: Box, content: Box) -> Box:
+    """Return a crop whose rows and columns are multiples of the whole factor.
+
+    At most half a percent of the film is left out, shared by opposite edges, and the map is zero there.
+    """
+    factor = whole_factor(crop, content)
+    over_rows, over_columns = crop.rows % factor, crop.columns % factor
+    return Box(
+        crop.top + over_rows // 2,
+        crop.left + over_columns // 2,
+        crop.rows - over_rows,
+        crop.columns - over_columns,
+    )

@@ -1,0 +1,92 @@
+"""Which films a model may read, by the header alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from inference.errors import FilmError, UnsuitableFilmError
+
+# CID 4010 "DX View", with the retired SNOMED-RT values that old writers still use.
+VIEW_CODES: Mapping[str, str] = {
+    "399348003": "AP", "R-10206": "AP",
+    "272479007": "PA", "R-10214": "PA",
+}  # fmt: skip
+# Rows or columns that run from front to back are those of a lateral film (PS3.3 C.7.6.1.1.1).
+FRONT_AND_BACK = frozenset("AP")
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What a header must say; an element that is absent or empty says nothing against the film.
+
+    Attributes
+    ----------
+    modalities, body_parts, views
+        Accepted values. A body part is accepted if it contains one of them: ``PORT CHEST``.
+    """
+
+    modalities: tuple[str, ...]
+    body_parts: tuple[str, ...]
+    views: tuple[str, ...]
+
+    def refusal(self, attributes: Mapping[str, str]) -> FilmError | None:
+        """Return why the model must not read a film, or None; a picture without header passes."""
+        checks = (
+            self._modality,
+            self._intent,
+            self._localizer,
+            self._body_part,
+            self._view,
+            self._orientation,
+        )
+        return next((refusal for check in checks if (refusal := check(attributes))), None)
+
+    def _modality(self, attributes: Mapping[str, str]) -> FilmError | None:
+        modality = attributes.get("Modality", "").upper()
+        if not attributes or modality in self.modalities:
+            return None
+        return UnsuitableFilmError(
+            "modality", f"Modality: {modality or 'absent'}; the model reads {' and '.join(self.modalities)}"
+        )
+
+    def _intent(self, attributes: Mapping[str, str]) -> FilmError | None:
+        intent = attributes.get("PresentationIntentType", "").upper()
+        if intent != "FOR PROCESSING":
+            return None
+        return UnsuitableFilmError(
+            "intent",
+            "PresentationIntentType: FOR PROCESSING; the model reads films for presentation (PS3.3 C.8.11.1)",
+        )
+
+    def _localizer(self, attributes: Mapping[str, str]) -> FilmError | None:
+        values = attributes.get("ImageType", "").upper().split("\\")
+        if "LOCALIZER" not in values:
+            return None
+        return UnsuitableFilmError("localizer", "ImageType: LOCALIZER; the model reads films")
+
+    def _body_part(self, attributes: Mapping[str, str]) -> FilmError | None:
+        part = attributes.get("BodyPartExamined", "").upper()
+        if not part or any(accepted in part for accepted in self.body_parts):
+            return None
+        return UnsuitableFilmError(
+            "body-part", f"BodyPartExamined: {part}; the model reads {' or '.join(self.body_parts)}"
+        )
+
+    def _view(self, attributes: Mapping[str, str]) -> FilmError | None:
+        view, code = attributes.get("ViewPosition", "").upper(), attributes.get("ViewCodeSequence", "")
+        named = view.replace("-", "").split()
+        if named:
+            return None if named[0] in self.views else self._wrong_view(f"ViewPosition: {view}")
+        if code and VIEW_CODES.get(code) not in self.views:
+            return self._wrong_view(f"ViewCodeSequence: {code}")
+        return None
+
+    def _orientation(self, attributes: Mapping[str, str]) -> FilmError | None:
+        directions = attributes.get("PatientOrientation", "").upper()
+        if not any(direction[:1] in FRONT_AND_BACK for direction in directions.split("\\") if direction):
+            return None
+        return self._wrong_view(f"PatientOrientation: {directions}")
+
+    def _wrong_view(self, found: str) -> FilmError:
+        return UnsuitableFilmError("view", f"{found}; the model reads {' and '.join(self.views)}")

@@ -1,0 +1,7 @@
+"""Models that read films: one folder each, of a kind that the table in `folder` knows."""
+
+from inference.models.folder import DEFAULT_MODEL, KINDS, load_model
+from inference.models.model import Answer, Model
+from inference.preprocessing import PreparedFilm, Preprocessing
+
+__all__ = ["DEFAULT_MODEL", "KINDS", "Answer", "Model", "PreparedFilm", "Preprocessing", "load_model"]

@@ -1,0 +1,87 @@
+"""Networks in ONNX, run by ONNX Runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from inference.errors import InvalidCardError, ModelError
+
+Floats = NDArray[np.float32]
+
+INPUT, OUTPUTS = "films", ("logits", "cams")
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+@dataclass(frozen=True)
+class OnnxNetwork:
+    """A graph with input `films` and outputs `logits` and `cams`.
+
+    Attributes
+    ----------
+    device
+        Key of `PROVIDERS`.
+    threads
+        Threads within one operation. One is right beside other load: more of them wait for each other.
+    """
+
+    path: Path
+    device: str = "cpu"
+    threads: int = 1
+    session: Any = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        session = self._started()
+        object.__setattr__(self, "session", session)
+        self._require_names()
+
+    def _started(self) -> onnxruntime.InferenceSession:
+        provider = PROVIDERS.get(self.device)
+        if provider not in onnxruntime.get_available_providers():
+            raise ModelError(f"device: {self.device}; this ONNX Runtime has {available_devices()}")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            return onnxruntime.InferenceSession(self.path, options, providers=[provider])
+        except Exception as error:  # the runtime raises a dozen unrelated types
+            raise ModelError(
+                f"{self.path.name}: ONNX Runtime cannot load it ({type(error).__name__})"
+            ) from error
+
+    def _require_names(self) -> None:
+        inputs = tuple(each.name for each in self.session.get_inputs())
+        outputs = tuple(each.name for each in self.session.get_outputs())
+        if inputs != (INPUT,) or outputs != OUTPUTS:
+            raise InvalidCardError(
+                f"{self.path.name}: {inputs} to {outputs}; the rule is {(INPUT,)} to {OUTPUTS}"
+            )
+
+    @property
+    def side(self) -> int | None:
+        """Rows and columns that the graph takes."""
+        rows = self.session.get_inputs()[0].shape[2]
+        return rows if isinstance(rows, int) else None
+
+    @property
+    def findings(self) -> int | None:
+        """Number of findings that the graph gives."""
+        columns = self.session.get_outputs()[0].shape[1]
+        return columns if isinstance(columns, int) else None
+
+    def run(self, films: Floats) -> tuple[Floats, Floats]:
+        """Return logits and maps of a batch."""
+        logits, cams = self.session.run(list(OUTPUTS), {INPUT: films})
+        return logits, cams
+
+
+def available_devices() -> str:
+    """Return the names of the devices that can be asked for."""
+    available = onnxruntime.get_available_providers()
+    return ", ".join(device for device, provider in PROVIDERS.items() if provider in available)

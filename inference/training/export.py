@@ -1,0 +1,25 @@
+"""A trained classifier as one ONNX graph that gives logits and class activation maps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import torch
+
+from inference.models.onnx import INPUT, OUTPUTS
+from inference.training.network import FilmClassifier
+
+
+def export(classifier: FilmClassifier, side: int, path: Path) -> None:
+    """Write the classifier as ONNX for any number of films of one size."""
+    films = torch.zeros(2, 1, side, side)
+    program = torch.onnx.export(
+        classifier.eval().to(memory_format=torch.contiguous_format), (films,), None,
+        input_names=[INPUT], output_names=list(OUTPUTS), dynamo=True, verbose=False,
+        dynamic_shapes=({0: torch.export.Dim("films", min=1)},),
+    )  # fmt: skip
+    if program is None:
+        raise RuntimeError("torch.onnx.export returned no program")
+    program.save(path, external_data=False)
+    onnx.checker.check_model(str(path), full_check=True)

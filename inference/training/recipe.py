@@ -1,0 +1,87 @@
+"""What a training run does, as its TOML file says."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from inference.card import CardText, InputSection, faults_of
+from inference.errors import InvalidRecipeError
+
+
+class Section(BaseModel):
+    """A part of the recipe: unknown keys are faults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Step(Section):
+    """Epochs at one size; small films first cost a fraction and teach most of it."""
+
+    epochs: Annotated[int, Field(ge=1)]
+    side: Annotated[int, Field(ge=32, multiple_of=32)]
+
+
+class Schedule(Section):
+    """How long and how fast."""
+
+    steps: tuple[Step, ...]
+    films_per_epoch: Annotated[int, Field(ge=1)]
+    batch: Annotated[int, Field(ge=1)] = 32
+    peak_rate: Annotated[float, Field(gt=0)] = 1e-3
+    warm_up: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.02
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    precision: Literal["float32", "bfloat16"] = "float32"
+    threads: Annotated[int, Field(ge=1)] = 2
+
+
+class AugmentationSection(Section):
+    """Keys of `inference.training.augmentation.Augmentation`."""
+
+    aspect: tuple[float, float] = (0.85, 1.75)
+    square_share: Annotated[float, Field(ge=0, le=1)] = 0.4
+    rotation_deg: float = 10.0
+    zoom: float = 0.15
+    shift: float = 0.06
+    gamma: float = 0.25
+    window: float = 0.12
+    blur_px: float = 1.2
+    erased: Annotated[float, Field(ge=0, le=1)] = 0.25
+
+
+class Recipe(Section):
+    """Everything that a run depends on beside the data."""
+
+    seed: int
+    shares: dict[str, float]
+    input: InputSection
+    schedule: Schedule
+    augmentation: AugmentationSection = AugmentationSection()
+    card: CardText
+
+    @model_validator(mode="after")
+    def _ends_at_the_served_size(self) -> Recipe:
+        if self.schedule.steps and self.schedule.steps[-1].side != self.input.side:
+            raise ValueError("schedule.steps: the last side differs from input.side")
+        return self
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Return the recipe in a file.
+
+    Raises
+    ------
+    InvalidRecipeError
+        The file is no TOML or breaks the schema; every fault is named.
+    """
+    try:
+        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise InvalidRecipeError(f"{path.name}: " + "; ".join(faults_of(error))) from error
+    except (OSError, ValueError) as error:
+        raise InvalidRecipeError(f"{path.name}: {error}") from error
