@@ -18,14 +18,19 @@ def send_without_delay(event: evt.Event) -> None:
 
 
 def acknowledge_at_once(event: evt.Event) -> None:
-    """Ask for an immediate TCP acknowledgement of what comes next: the kernel forgets the option."""
+    """Ask for an immediate TCP acknowledgement of what comes next: the kernel forgets the option.
+
+    After a send as well: sending puts the kernel back to delayed acknowledgements, and the answer comes as PDU
+    header and PDU body.
+    """
     _set_option(event, "TCP_QUICKACK")
 
 
-# DCMTK 3.6.2 and later leave Nagle on (DCMTK FAQ 48), so its second small PDU waits for our delayed TCP
+# DCMTK 3.6.2 and later leave Nagle on (DCMTK FAQ 48), so its second small segment waits for our delayed TCP
 # acknowledgement: 40 ms for every C-STORE with any DCMTK or Orthanc, whichever side sends.
 SOCKET_TUNING: list[evt.EventHandlerType] = [
     (evt.EVT_CONN_OPEN, send_without_delay),
+    (evt.EVT_DATA_SENT, acknowledge_at_once),
     (evt.EVT_DATA_RECV, acknowledge_at_once),
 ]
 """Event handlers for `AE.associate` and `AE.start_server`, in both roles."""
