@@ -1,0 +1,69 @@
+# Sourced by the commands beside it: makes .venv with the wanted extras, once for each pyproject.toml.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+
+say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# Runs a command as root where that is possible; fails quietly where it is not.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo "$@"
+    else return 1
+    fi
+}
+
+# Installs Debian packages; returns 1 where that is impossible (no root, no network, not Debian).
+debian_install() {
+    command -v apt-get >/dev/null || return 1
+    as_root true || return 1
+    local log; log=$(mktemp)
+    if as_root apt-get update >"$log" 2>&1 \
+        && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >>"$log" 2>&1
+    then rm -f "$log"
+    else tail -n 5 "$log" >&2; rm -f "$log"; return 1
+    fi
+}
+
+find_python() {
+    local candidate
+    for candidate in python3 python3.13 python3.12 python3.11; do
+        if command -v "$candidate" >/dev/null \
+            && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+        then command -v "$candidate"; return
+        fi
+    done
+    return 1
+}
+
+make_venv() {
+    [ -x "$root/.venv/bin/python" ] && "$root/.venv/bin/python" -m pip --version >/dev/null 2>&1 && return
+    local python
+    python=$(find_python) || { debian_install python3 python3-venv && python=$(find_python); } \
+        || fail "Python 3.11 or newer is needed (Debian: apt-get install python3 python3-venv)"
+    # Debian's python3 comes without ensurepip.
+    if ! "$python" -c 'import ensurepip' 2>/dev/null; then
+        say "installing python3-venv"
+        debian_install python3-venv || fail "Python's venv module is needed: apt-get install python3-venv"
+    fi
+    say "making .venv"
+    rm -rf "$root/.venv"
+    "$python" -m venv "$root/.venv" || fail "cannot make $root/.venv"
+}
+
+# environment EXTRA...: .venv with the project and these extras.
+environment() {
+    local extras stamp wanted
+    extras=$(IFS=,; echo "$*")
+    make_venv
+    stamp="$root/.venv/installed-$extras"
+    wanted=$(sha256sum "$root/pyproject.toml" | cut -d' ' -f1)
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && return
+    say "installing the project with [$extras] (the first time takes some minutes)"
+    "$root/.venv/bin/python" -m pip install --quiet --upgrade pip \
+        && "$root/.venv/bin/python" -m pip install --quiet --editable "$root[$extras]" \
+        || fail "pip could not install the project; its message stands above"
+    echo "$wanted" >"$stamp"
+}

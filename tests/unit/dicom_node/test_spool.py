@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from dicom_node.errors import NotAnInstanceError
+from dicom_node.spool.spool import Spool
+from structured_reports.provenance import is_own
+
+CT_CLASS = "1.2.840.10008.5.1.4.1.1.2"
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool", 0, is_own)
+
+
+def arrived(spool: Spool, source: Path) -> Path:
+    return Path(shutil.copy(source, spool.incoming("0") / "arrived.dcm"))
+
+
+def test_an_instance_is_kept_byte_for_byte(spool: Spool, ct_slice: Path) -> None:
+    kept = spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS)
+
+    assert ct_slice.read_bytes() == spool.path(kept.instance.path).read_bytes()
+
+
+def test_the_path_of_an_instance_tells_nothing_of_it(spool: Spool, ct_slice: Path) -> None:
+    header = pydicom.dcmread(ct_slice)
+
+    path = spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS).instance.path
+
+    told = (header.PatientID, str(header.PatientName), header.StudyInstanceUID, header.SOPInstanceUID)
+    assert not any(value in path for value in told)
+
+
+def test_the_same_bytes_again_are_one_file(spool: Spool, ct_slice: Path) -> None:
+    spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS)
+
+    again = spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS)
+
+    assert again.again
+    assert 1 == len(list(spool.root.glob("studies/*/*/*.dcm")))
+
+
+def test_the_same_uid_with_other_bytes_is_kept_beside_the_first(spool: Spool, ct_slice: Path, tmp_path: Path) -> None:
+    other = pydicom.dcmread(ct_slice)
+    other.ImageComments = "other bytes"
+    other.save_as(tmp_path / "other.dcm")
+    spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS)
+
+    spool.keep(arrived(spool, tmp_path / "other.dcm"), expected_sop_class=CT_CLASS)
+
+    assert 2 == len(list(spool.root.glob("studies/*/*/*.dcm")))
+
+
+def test_another_sop_class_than_announced_is_refused_with_a900(spool: Spool, ct_slice: Path) -> None:
+    with pytest.raises(NotAnInstanceError) as caught:
+        spool.keep(arrived(spool, ct_slice), expected_sop_class="1.2.840.10008.5.1.4.1.1.4")
+
+    assert 0xA900 == caught.value.status
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 128 + b"DICM", b"GIF89a", b"\0" * 132 + b"\xff" * 400])
+def test_what_is_no_data_set_is_refused_with_c000(spool: Spool, tmp_path: Path, content: bytes) -> None:
+    file = spool.incoming("0") / "arrived.dcm"
+    file.write_bytes(content)
+
+    with pytest.raises(NotAnInstanceError) as caught:
+        spool.keep(file, expected_sop_class=CT_CLASS)
+
+    assert 0xC000 == caught.value.status
+
+
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"])
+def test_an_instance_without_identifier_is_refused_with_c000(
+    spool: Spool, ct_slice: Path, tmp_path: Path, keyword: str
+) -> None:
+    dataset = pydicom.dcmread(ct_slice)
+    delattr(dataset, keyword)
+    dataset.save_as(tmp_path / "incomplete.dcm", enforce_file_format=False)
+
+    with pytest.raises(NotAnInstanceError, match=f"{keyword} is missing") as caught:
+        spool.keep(arrived(spool, tmp_path / "incomplete.dcm"), expected_sop_class=CT_CLASS)
+
+    assert 0xC000 == caught.value.status
+
+
+def test_a_scan_finds_what_the_index_does_not_know(spool: Spool, ct_slice: Path) -> None:
+    kept = spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS).instance
+
+    (found,) = spool.unknown(lambda _: ())
+
+    assert (kept.sop_uid, kept.sha256, kept.path) == (found.sop_uid, found.sha256, found.path)
+
+
+def test_a_scan_passes_over_what_the_index_knows(spool: Spool, ct_slice: Path) -> None:
+    kept = spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS).instance
+
+    assert [] == list(spool.unknown(lambda _: {kept.path}))
+
+
+def test_a_scan_removes_a_file_that_was_never_durable(spool: Spool, ct_slice: Path) -> None:
+    kept = spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS).instance
+    file = spool.path(kept.path)
+    file.write_bytes(file.read_bytes()[:-100])
+
+    assert [] == list(spool.unknown(lambda _: ()))
+    assert not file.exists()
+
+
+def test_a_spool_without_room_is_full(tmp_path: Path) -> None:
+    assert Spool(tmp_path / "spool", 1 << 60, is_own).is_full
