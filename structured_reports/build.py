@@ -20,7 +20,9 @@ BUILDERS: Mapping[str, Builder] = MappingProxyType(
 
 
 def build_results(
-    request: ReportRequest, kinds: Collection[str] = tuple(BUILDERS), fhir: FhirOptions = FhirOptions()  # noqa: B008
+    request: ReportRequest,
+    kinds: Collection[str] = tuple(BUILDERS),
+    fhir: FhirOptions = FhirOptions(),  # noqa: B008
 ) -> tuple[ResultObject, ...]:
     """Return the objects of one result; the same request gives the same bytes.
 
@@ -41,7 +43,7 @@ def build_results(
     unknown = set(kinds) - set(BUILDERS)
     if unknown:
         raise InvalidObjectError(f"kinds: {', '.join(sorted(unknown))}; known are {', '.join(BUILDERS)}")
-    builders = {**BUILDERS, "fhir": FhirBundle(fhir)}
+    builders: Mapping[str, Builder] = {**BUILDERS, "fhir": FhirBundle(fhir)}
     built: dict[str, ResultObject] = {}
     for kind in (kind for kind in BUILDERS if kind in kinds):
         made = builders[kind](request, built)

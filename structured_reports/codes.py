@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from inference.types import Code
 
-# Standard codes only: dciodvfy warns of every private coding scheme, and a reader that has never heard of this
-# node understands them all.
+# Standard codes only: dciodvfy warns of every private coding scheme, and a reader that has never heard of
+# this node understands them all.
 
 
 def _dcm(value: str, meaning: str) -> Code:

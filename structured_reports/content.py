@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import highdicom.sr as sr
+from highdicom import sr
 from pydicom.dataset import Dataset
 
 from inference.types import Code
-from structured_reports import codes
 from structured_reports.port import Equipment
 
 CONTAINS = "CONTAINS"
@@ -36,7 +35,9 @@ def number(name: Code, value: float, unit: Code, relationship: str) -> sr.NumCon
     return sr.NumContentItem(concept(name), value, concept(unit), relationship_type=relationship)
 
 
-def container(name: Code, items: Sequence[Dataset], relationship: str | None = CONTAINS) -> sr.ContainerContentItem:
+def container(
+    name: Code, items: Sequence[sr.ContentItem], relationship: str | None = CONTAINS
+) -> sr.ContainerContentItem:
     """Return a CONTAINER of `items`."""
     item = sr.ContainerContentItem(concept(name), is_content_continuous=False, relationship_type=relationship)
     item.ContentSequence = sr.ContentSequence(items)
@@ -68,5 +69,3 @@ def separate(item: Dataset) -> None:
         item.ContinuityOfContent = "SEPARATE"
     for child in item.get("ContentSequence") or ():
         separate(child)
-
-

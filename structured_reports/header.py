@@ -26,9 +26,9 @@ CARRIED = (
     "PatientName", "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "TypeOfPatientID",
     "OtherPatientIDsSequence", "OtherPatientNames", "PatientBirthDate", "PatientBirthTime",
     "PatientSex", "EthnicGroup", "PatientAge", "PatientSize", "PatientWeight", "AdmissionID",
-    "IssuerOfAdmissionIDSequence", "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "StudyDescription",
-    "AccessionNumber", "IssuerOfAccessionNumberSequence", "ReferringPhysicianName", "PhysiciansOfRecord",
-    "NameOfPhysiciansReadingStudy", "ReferencedStudySequence", "ProcedureCodeSequence",
+    "IssuerOfAdmissionIDSequence", "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID",
+    "StudyDescription", "AccessionNumber", "IssuerOfAccessionNumberSequence",
+    "ReferringPhysicianName", "PhysiciansOfRecord", "NameOfPhysiciansReadingStudy", "ReferencedStudySequence", "ProcedureCodeSequence",
 )  # fmt: skip
 
 # Type 2 of the same modules: present, empty where the source has none
@@ -62,9 +62,11 @@ class SourceHeader:
     def __post_init__(self) -> None:
         missing = [keyword for keyword in _NEEDED if not self.get(keyword)]
         if missing:
-            raise UnusableHeaderError(f"source header: {', '.join(missing)} missing or empty (type 1 in PS3.3)")
+            raise UnusableHeaderError(
+                f"source header: {', '.join(missing)} missing or empty (type 1 in PS3.3)"
+            )
 
-    def get(self, keyword: str) -> Any:
+    def get(self, keyword: str) -> Any:  # noqa: ANN401  the type depends on the keyword
         """Return a value, or None where the source has none that can be read."""
         try:
             return self.text.get(keyword)
@@ -132,8 +134,9 @@ def python_encodings(charset: str | list[str] | None) -> list[str]:
 def _explicit(dataset: Dataset, tag: BaseTag) -> DataElement | RawDataElement:
     """Return an element as bytes where its bytes are the same in explicit VR little endian, else decoded."""
     element = dataset.get_item(tag)
-    plain = isinstance(element, RawDataElement) and element.VR not in (VR.SQ, VR.UN)
-    if plain and dictionary_VR(tag) != VR.SQ:
+    if not isinstance(element, RawDataElement) or element.VR in (VR.SQ, VR.UN):
+        return dataset[tag]
+    if dictionary_VR(tag) != VR.SQ:
         return element._replace(VR=dictionary_VR(tag), is_implicit_VR=False, is_little_endian=True)
     return dataset[tag]
 
@@ -151,7 +154,6 @@ def _make_valid(carried: Dataset) -> None:
     for keyword in ("StudyDate", "PatientBirthDate"):
         _strip(carried, keyword, ".")  # ACR-NEMA 1993.12.31 (PS3.5 6.2, note to VR DA)
     _strip(carried, "StudyTime", ":")  # ACR-NEMA 12:30:00 (PS3.5 6.2, note to VR TM)
-
 
     _close_referrer(carried)
 

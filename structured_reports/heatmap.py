@@ -21,7 +21,14 @@ from structured_reports.secondary_capture import secondary_capture
 from structured_reports.selection import mapped_scores
 from structured_reports.text import NOT_AN_OUTLINE, model_line, percent, verdict
 from structured_reports.typeset import (
-    GREY, NOTICE_YELLOW, WHITE, Colour, centred, fitting_size, outline, png,
+    GREY,
+    NOTICE_YELLOW,
+    WHITE,
+    Colour,
+    centred,
+    fitting_size,
+    outline,
+    png,
 )  # fmt: skip
 
 _BAND = 0.085  # of the height
@@ -31,7 +38,7 @@ _PICTURE_SIDE = 1024
 
 
 def heatmap(request: ReportRequest, built: Mapping[str, ResultObject]) -> ResultObject | None:
-    """Return the overlay of the leading finding; None below its threshold, without a map, or if switched off."""
+    """Return the overlay of the leading finding; None below its threshold, without a map, or if off."""
     shown = mapped_scores(request)
     if not shown or not isinstance(request.outcome, Prediction):
         return None
@@ -39,7 +46,11 @@ def heatmap(request: ReportRequest, built: Mapping[str, ResultObject]) -> Result
     picture = heatmap_picture(request, shown[0])
     finding = shown[0].finding.name
     dataset = secondary_capture(
-        request, header, HEATMAP, picture, f"Relative activation of {finding} over the source image, {NOT_AN_OUTLINE}"
+        request,
+        header,
+        HEATMAP,
+        picture,
+        f"Relative activation of {finding} over the source image, {NOT_AN_OUTLINE}",
     )
     if request.outcome.card.explanation is not None:
         dataset.DerivationCodeSequence = [code_item(request.outcome.card.explanation)]
@@ -66,8 +77,8 @@ def _band_lines(request: ReportRequest, score: Score) -> list[tuple[str, Colour,
     return [
         (request.notice, NOTICE_YELLOW, 0.30),
         (
-            f"{finding.name.capitalize()} score {percent(score.score)}   threshold {percent(finding.threshold)}   "
-            f"{verdict(score)}",
+            f"{finding.name.capitalize()} score {percent(score.score)}   "
+            f"threshold {percent(finding.threshold)}   {verdict(score)}",
             WHITE,
             0.26,
         ),

@@ -5,7 +5,7 @@ Not highdicom's: its entry refuses a film without orientation or spacing, and ma
 
 from __future__ import annotations
 
-import highdicom.sr as sr
+from highdicom import sr
 from pydicom.dataset import Dataset
 
 from inference.types import Code
@@ -36,7 +36,7 @@ def reference(header: SourceHeader) -> Dataset:
     return item
 
 
-def _entry(header: SourceHeader) -> Dataset:
+def _entry(header: SourceHeader) -> sr.ContentItem:
     """Return the source as IMAGE, or as COMPOSITE where it has no pixels (TID 1601)."""
     kind = sr.ImageContentItem if header.get("Rows") else sr.CompositeContentItem
     # TID 1601 leaves the name open; readers that index a tree by name need one
@@ -49,9 +49,9 @@ def _entry(header: SourceHeader) -> Dataset:
     return entry
 
 
-def _descriptors(header: SourceHeader) -> list[Dataset]:
+def _descriptors(header: SourceHeader) -> list[sr.ContentItem]:
     """Return what the source says of itself (TID 1602, 1603)."""
-    items: list[Dataset] = []
+    items: list[sr.ContentItem] = []
     modality = str(header.get("Modality") or "")
     if modality in _MODALITIES:
         items.append(coded(codes.MODALITY, Code(modality, "DCM", _MODALITIES[modality]), ACQUISITION_CONTEXT))
@@ -61,7 +61,7 @@ def _descriptors(header: SourceHeader) -> list[Dataset]:
     return [*items, *_orientation(header), *_spacing(header)]
 
 
-def _orientation(header: SourceHeader) -> list[Dataset]:
+def _orientation(header: SourceHeader) -> list[sr.ContentItem]:
     value = header.get("PatientOrientation")
     if not value or len(value) != 2:
         return []
@@ -69,7 +69,7 @@ def _orientation(header: SourceHeader) -> list[Dataset]:
     return [words(name, part, ACQUISITION_CONTEXT) for name, part in zip(names, value, strict=True) if part]
 
 
-def _spacing(header: SourceHeader) -> list[Dataset]:
+def _spacing(header: SourceHeader) -> list[sr.ContentItem]:
     value = header.get("ImagerPixelSpacing") or header.get("PixelSpacing")
     if not value or len(value) != 2 or min(float(part) for part in value) <= 0:
         return []

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TypeAlias
 
-import highdicom.sr as sr
-from pydicom.dataset import Dataset
+from highdicom import sr
 
 from inference.types import Code, ModelCard, Prediction, Score
 from structured_reports import codes
@@ -16,15 +15,17 @@ from structured_reports.regions import Region, regions_of
 from structured_reports.selection import mapped_scores
 from structured_reports.uids import derived_uid
 
-Groups = Sequence[sr.PlanarROIMeasurementsAndQualitativeEvaluations | sr.MeasurementsAndQualitativeEvaluations]
+Group: TypeAlias = (
+    sr.PlanarROIMeasurementsAndQualitativeEvaluations | sr.MeasurementsAndQualitativeEvaluations
+)
 
 
 def measurement_groups(
     request: ReportRequest, prediction: Prediction, header: SourceHeader, map_object: ResultObject | None
-) -> Groups:
-    """Return the groups, regions first: OHIF shows nothing if it meets a group without region before one with."""
+) -> list[Group]:
+    """Return the groups, those with a region first: OHIF shows nothing if it meets another before."""
     mapped = mapped_scores(request)
-    groups: list[Dataset] = []
+    groups: list[Group] = []
     for score in mapped:
         # The heatmap instance shows the leading finding only
         shown_by = map_object if score is mapped[0] else None
@@ -68,7 +69,9 @@ def _region_group(
     )
 
 
-def _image_group(card: ModelCard, score: Score, header: SourceHeader) -> sr.MeasurementsAndQualitativeEvaluations:
+def _image_group(
+    card: ModelCard, score: Score, header: SourceHeader
+) -> sr.MeasurementsAndQualitativeEvaluations:
     return sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking(card, score, header, 0),
         finding_type=concept(score.finding.code),

@@ -9,7 +9,7 @@ from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from structured_reports.errors import IdentityMismatchError
 from structured_reports.header import SourceHeader, carried_tags
@@ -49,7 +49,8 @@ def _content_uid(dataset: Dataset) -> str:
         if tag != 0x7FE00010:
             without_pixels[tag] = dataset.get_item(tag)
     buffer = DicomBytesIO()
-    buffer.is_little_endian, buffer.is_implicit_VR = True, False
+    buffer.is_little_endian = True
+    buffer.is_implicit_VR = False
     write_dataset(buffer, without_pixels)
     digest.update(buffer.getvalue())
     return derived_uid("instance", dataset.SOPClassUID, digest.hexdigest())
@@ -69,7 +70,7 @@ def _file_meta(dataset: Dataset) -> FileMetaDataset:
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
     return meta
 
@@ -83,7 +84,9 @@ def _check_identity(kind: str, content: bytes, header: SourceHeader) -> None:
         expected.SpecificCharacterSet = header.charset
     for tag in carried_tags(expected):
         if expected[tag].VR != "SQ" and not _same(read.get(tag), expected[tag]):
-            raise IdentityMismatchError(f"{kind}: {expected[tag].keyword} does not decode to the value of the source")
+            raise IdentityMismatchError(
+                f"{kind}: {expected[tag].keyword} does not decode to the value of the source"
+            )
 
 
 def _same(one: object, other: object) -> bool:

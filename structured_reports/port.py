@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from inference.types import Prediction
+from inference.types import Prediction, Score
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,16 @@ class ReportRequest:
             raise ValueError("made_at: a result time needs a time zone")
         if isinstance(self.outcome, Prediction) and self.display is None:
             raise ValueError("display: a prediction needs the film that it is about")
+        if isinstance(self.outcome, Prediction) and self.display is not None:
+            for score in self.outcome.scores:
+                _check_grid(score, self.display)
+
+
+def _check_grid(score: Score, display: NDArray[np.uint8]) -> None:
+    if score.saliency is not None and score.saliency.shape != display.shape:
+        raise ValueError(
+            f"saliency of {score.finding.name}: {score.saliency.shape} is not the shape of the film, {display.shape}"
+        )
 
 
 DICOM = "application/dicom"
@@ -91,7 +101,7 @@ class ResultObject:
     Attributes
     ----------
     kind
-        ``summary``, ``heatmap``, ``report``, ``fhir``: key of `structured_reports.BUILDERS`.
+        ``summary``, ``heatmap``, ``report``, ``fhir``: key of `structured_reports.build.BUILDERS`.
     uid
         SOP Instance UID, or the ``urn:uuid:`` of the bundle.
     media_type
@@ -114,4 +124,4 @@ class ResultObject:
 
 
 Builder = Callable[[ReportRequest, Mapping[str, ResultObject]], ResultObject | None]
-"""Builds one object, given those built before it (an SR refers to the heatmap); None where it does not apply."""
+"""Builds one object, given those built before it (an SR refers to the heatmap); None where none applies."""

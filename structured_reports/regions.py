@@ -43,8 +43,9 @@ def regions_of(saliency: NDArray[np.float32]) -> tuple[Region, ...]:
 
 def _outlines(saliency: NDArray[np.float32], peak: float) -> list[NDArray[np.int32]]:
     """Return outlines through the centers of border pixels, the one around the peak first, then by size."""
-    mask = cv2.compare(saliency, LEVEL * peak, cv2.CMP_GE)
-    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    mask = (saliency >= LEVEL * peak).view(np.uint8)
+    found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    outlines = [np.asarray(outline, dtype=np.int32) for outline in found]
     row, column = np.unravel_index(int(np.argmax(saliency)), saliency.shape)
     at = (float(column), float(row))
     return sorted(outlines, key=lambda o: (cv2.pointPolygonTest(o, at, False) < 0, -cv2.contourArea(o)))
@@ -52,11 +53,9 @@ def _outlines(saliency: NDArray[np.float32], peak: float) -> list[NDArray[np.int
 
 def _region(outline: NDArray[np.int32], longer_side: int) -> Region:
     simple = cv2.approxPolyDP(outline, _TOLERANCE * longer_side, True)
-    if cv2.contourArea(simple) == 0:  # one pixel or one line of pixels: what it covers
-        simple = _box(outline)
-    else:
-        simple = simple.reshape(-1, 2) + 0.5
-    points = _with_enough_points(simple.astype(np.float64))
+    is_line = cv2.contourArea(simple) == 0  # one pixel or one line of pixels: then what it covers
+    corners = _box(outline) if is_line else simple.reshape(-1, 2).astype(np.float64) + 0.5
+    points = _with_enough_points(corners)
     return Region(np.vstack([points, points[:1]]))
 
 

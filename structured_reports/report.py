@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import highdicom.sr as sr
+from highdicom import sr
 from pydicom.dataset import Dataset
 from pydicom.uid import ComprehensiveSRStorage
 
@@ -49,7 +49,9 @@ def _measurement_tree(
         procedure_reported=[concept(code) for code in _procedures(header)],
         imaging_measurements=measurement_groups(request, prediction, header, map_object),
         title=concept(_title(request, prediction)),
-        language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(concept(codes.ENGLISH)),
+        language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(
+            concept(codes.ENGLISH)
+        ),
     )[0]
     # Before the measurements, which the template puts last: the notice is read first
     before = len(root.ContentSequence) - 1
@@ -104,7 +106,9 @@ def _document(
     dataset.VerificationFlag = "UNVERIFIED"
     dataset.PreliminaryFlag = "PRELIMINARY"
     dataset.ReferencedPerformedProcedureStepSequence = []
-    dataset.PerformedProcedureCodeSequence = [] if isinstance(request.outcome, Refusal) else _performed(header)
+    dataset.PerformedProcedureCodeSequence = (
+        [] if isinstance(request.outcome, Refusal) else _performed(header)
+    )
     dataset.CurrentRequestedProcedureEvidenceSequence = [_evidence(request, header, map_object)]
     requests = _referenced_requests(header)
     if requests:

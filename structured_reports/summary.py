@@ -15,11 +15,19 @@ from structured_reports.part10 import sealed
 from structured_reports.port import Refusal, ReportRequest, ResultObject
 from structured_reports.secondary_capture import secondary_capture
 from structured_reports.summary_films import draw_films
+from structured_reports.summary_verdict import draw_verdict
 from structured_reports.text import NOT_PERFORMED, model_line, sentence
 from structured_reports.typeset import (
-    GREY, NOTICE_YELLOW, RULE, WHITE, canvas, centred, fitting_size, png, wrapped,
+    GREY,
+    NOTICE_YELLOW,
+    RULE,
+    WHITE,
+    canvas,
+    centred,
+    fitting_size,
+    png,
+    wrapped,
 )  # fmt: skip
-from structured_reports.summary_verdict import draw_verdict
 
 WIDTH, HEIGHT = 1600, 1000
 SMALLEST_TEXT = 22
@@ -57,7 +65,11 @@ def _draw_notice(draw: ImageDraw.ImageDraw, notice: str) -> None:
 
 
 def _draw_prediction(
-    page: Image.Image, draw: ImageDraw.ImageDraw, request: ReportRequest, prediction: Prediction, header: SourceHeader
+    page: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    request: ReportRequest,
+    prediction: Prediction,
+    header: SourceHeader,
 ) -> None:
     draw_verdict(draw, prediction, _MIDDLE)
     draw_films(page, draw, request, prediction, header)
@@ -69,7 +81,13 @@ def _draw_refusal(draw: ImageDraw.ImageDraw, refusal: Refusal) -> None:
     for number, line in enumerate(lines):
         centred(draw, line, (_MIDDLE, 440 + 52 * number), 38, WHITE)
     below = 440 + 52 * len(lines) + 20
-    centred(draw, "No AI model has looked at this study. Its images are to be read as always.", (_MIDDLE, below), 30, GREY)
+    centred(
+        draw,
+        "No AI model has looked at this study. Its images are to be read as always.",
+        (_MIDDLE, below),
+        30,
+        GREY,
+    )
     centred(draw, f"reason code: {refusal.code}", (_MIDDLE, below + 54), 24, GREY)
 
 

@@ -24,7 +24,11 @@ _LEGEND_HALF = 210
 
 
 def draw_films(
-    page: Image.Image, draw: ImageDraw.ImageDraw, request: ReportRequest, prediction: Prediction, header: SourceHeader
+    page: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    request: ReportRequest,
+    prediction: Prediction,
+    header: SourceHeader,
 ) -> None:
     """Draw one film, or two where a map may be shown, each with its captions."""
     if request.display is None:
@@ -32,7 +36,7 @@ def draw_films(
     shown = mapped_scores(request)
     at = _LEFT if shown else _MIDDLE
     size = _page_size(request.display, _pixel_aspect(header))
-    film = cv2.resize(request.display, size, interpolation=cv2.INTER_AREA)
+    film = np.asarray(cv2.resize(request.display, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     _paste(page, np.repeat(film[..., None], 3, axis=2), at)
     _draw_source_caption(draw, header, prediction, at)
     if shown:
@@ -73,7 +77,9 @@ def _paste(page: Image.Image, picture: NDArray[np.uint8], middle: int) -> None:
     page.paste(Image.fromarray(picture), (middle - columns // 2, (_TOP + _BOTTOM - rows) // 2))
 
 
-def _draw_source_caption(draw: ImageDraw.ImageDraw, header: SourceHeader, prediction: Prediction, middle: int) -> None:
+def _draw_source_caption(
+    draw: ImageDraw.ImageDraw, header: SourceHeader, prediction: Prediction, middle: int
+) -> None:
     centred(draw, "Source image (unchanged)", (middle, _CAPTION), 24, WHITE)
     centred(draw, _source_words(header), (middle, _DETAIL), 22, GREY)
     leading = leading_score(prediction)

@@ -56,20 +56,30 @@ def wrapped(words: str, size: int, width: float, most: int) -> list[str]:
 
 
 def centred(
-    draw: ImageDraw.ImageDraw, words: str, at: tuple[float, float], size: int, colour: Colour, bold: bool = False
+    draw: ImageDraw.ImageDraw,
+    words: str,
+    at: tuple[float, float],
+    size: int,
+    colour: Colour,
+    *,
+    bold: bool = False,
 ) -> None:
     """Draw `words` around the point `at`."""
-    _draw(draw, words, at, size, colour, "mm", bold)
+    _draw(draw, words, at, size, colour, anchor="mm", bold=bold)
 
 
-def from_left(draw: ImageDraw.ImageDraw, words: str, at: tuple[float, float], size: int, colour: Colour) -> None:
+def from_left(
+    draw: ImageDraw.ImageDraw, words: str, at: tuple[float, float], size: int, colour: Colour
+) -> None:
     """Draw `words` to the right of the point `at`."""
-    _draw(draw, words, at, size, colour, "lm", False)
+    _draw(draw, words, at, size, colour, anchor="lm")
 
 
-def from_right(draw: ImageDraw.ImageDraw, words: str, at: tuple[float, float], size: int, colour: Colour) -> None:
+def from_right(
+    draw: ImageDraw.ImageDraw, words: str, at: tuple[float, float], size: int, colour: Colour
+) -> None:
     """Draw `words` to the left of the point `at`."""
-    _draw(draw, words, at, size, colour, "rm", False)
+    _draw(draw, words, at, size, colour, anchor="rm")
 
 
 def outline(picture: NDArray[np.uint8], region: Region, scale: tuple[float, float], thickness: int) -> None:
@@ -85,7 +95,9 @@ def png(picture: NDArray[np.uint8], longest: int) -> bytes:
     """Return a PNG, no side longer than `longest`."""
     scale = longest / max(picture.shape[:2])
     if scale < 1:
-        picture = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+        picture = np.asarray(
+            cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+        )
     _, encoded = cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])
     return bytes(encoded)
 
@@ -96,7 +108,14 @@ def canvas(width: int, height: int) -> Image.Image:
 
 
 def _draw(
-    draw: ImageDraw.ImageDraw, words: str, at: tuple[float, float], size: int, colour: Colour, anchor: str, bold: bool
+    draw: ImageDraw.ImageDraw,
+    words: str,
+    at: tuple[float, float],
+    size: int,
+    colour: Colour,
+    *,
+    anchor: str,
+    bold: bool = False,
 ) -> None:
     stroke = _stroke(size) if bold else 0
     draw.text(at, words, fill=colour, font=font(size), anchor=anchor, stroke_width=stroke, stroke_fill=colour)
