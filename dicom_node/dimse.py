@@ -20,8 +20,8 @@ def send_without_delay(event: evt.Event) -> None:
 def acknowledge_at_once(event: evt.Event) -> None:
     """Ask for an immediate TCP acknowledgement of what comes next: the kernel forgets the option.
 
-    After a send as well: sending puts the kernel back to delayed acknowledgements, and the answer comes as PDU
-    header and PDU body.
+    After a send as well: sending puts the kernel back to delayed acknowledgements, and a DCMTK answer is
+    two segments, PDU header and PDU body.
     """
     _set_option(event, "TCP_QUICKACK")
 

@@ -258,5 +258,5 @@ def test_a_stock_peer_costs_no_delayed_acknowledgement(tmp_path: Path) -> None:
             pacs(peer.port).deliver(results)
             taken_ms.append((time.monotonic() - started) * 1000 / len(results))
 
-    # Linux waits at least 40 ms before a delayed acknowledgement (TCP_DELACK_MIN); scripts/bench_send has figures.
+    # Linux holds a delayed acknowledgement back for 40 ms at least (TCP_DELACK_MIN).
     assert min(taken_ms) < 40
