@@ -54,8 +54,6 @@ def envelope(request: ReportRequest, header: SourceHeader, series: Series, sop_c
     charset = object_charset(request, header)
     dataset = Dataset()
     dataset.set_original_encoding(False, True, python_encodings(charset))
-    if charset is not None:
-        dataset.SpecificCharacterSet = charset
     identity = header.identity(charset)
     for tag in identity.keys():  # noqa: SIM118  iterating a data set decodes it
         dataset[tag] = identity.get_item(tag)

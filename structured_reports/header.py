@@ -6,8 +6,10 @@ damage a name. Only where one of our own texts needs more than ASCII is everythi
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydicom.charset import convert_encodings, default_encoding
@@ -15,20 +17,21 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
+from pydicom.uid import UID
 from pydicom.valuerep import VR
 
 from structured_reports.errors import UnusableHeaderError
 
 UTF_8 = "ISO_IR 192"
 
-# PS3.3 C.7.1.1 (Patient), C.7.2.1 (General Study), C.7.2.2 (Patient Study)
+# Who and which study: PS3.3 C.7.1.1 (Patient), C.7.2.1 (General Study), C.7.2.2 (Patient Study). Size, weight
+# and readers are left out: they name nobody, and in real headers they are often zero or free text.
 CARRIED = (
     "PatientName", "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "TypeOfPatientID",
-    "OtherPatientIDsSequence", "OtherPatientNames", "PatientBirthDate", "PatientBirthTime",
-    "PatientSex", "EthnicGroup", "PatientAge", "PatientSize", "PatientWeight", "AdmissionID",
-    "IssuerOfAdmissionIDSequence", "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID",
-    "StudyDescription", "AccessionNumber", "IssuerOfAccessionNumberSequence",
-    "ReferringPhysicianName", "PhysiciansOfRecord", "NameOfPhysiciansReadingStudy", "ReferencedStudySequence", "ProcedureCodeSequence",
+    "OtherPatientIDsSequence", "OtherPatientNames", "PatientBirthDate", "PatientBirthTime", "PatientSex",
+    "PatientAge", "AdmissionID", "IssuerOfAdmissionIDSequence", "StudyInstanceUID", "StudyDate", "StudyTime",
+    "StudyID", "StudyDescription", "AccessionNumber", "IssuerOfAccessionNumberSequence",
+    "ReferringPhysicianName", "ReferencedStudySequence", "ProcedureCodeSequence",
 )  # fmt: skip
 
 # Type 2 of the same modules: present, empty where the source has none
@@ -39,6 +42,9 @@ _TYPE_2 = (
 
 # Without these there is nothing to refer to (PS3.3 C.7.2.1, C.7.3.1, C.12.1, all type 1)
 _NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+
+# Coded values, of which an invalid one is made valid or empty
+REPAIRED = frozenset({"PatientSex", "PatientBirthDate", "PatientAge", "StudyDate", "StudyTime"})
 
 _SEXES = ("M", "F", "O", "")  # PS3.3 C.7.1.1, enumerated values
 _LONGEST_GROUP_READ = 0x5000  # curves, overlays and pixel data say nothing about identity
@@ -65,6 +71,8 @@ class SourceHeader:
             raise UnusableHeaderError(
                 f"source header: {', '.join(missing)} missing or empty (type 1 in PS3.3)"
             )
+        if not UID(str(self.get("SOPClassUID"))).is_valid:
+            raise UnusableHeaderError("source header: SOPClassUID is not a UID (PS3.5 9.1)")
 
     def get(self, keyword: str) -> Any:  # noqa: ANN401  the type depends on the keyword
         """Return a value, or None where the source has none that can be read."""
@@ -74,11 +82,13 @@ class SourceHeader:
             return None
 
     def identity(self, charset: str | list[str] | None) -> Dataset:
-        """Return patient and study attributes, to be written in `charset`."""
+        """Return patient and study attributes with SpecificCharacterSet, to be written in `charset`."""
         carried = self._reencoded() if charset != self.charset else self._as_they_arrived()
         for keyword in _TYPE_2:
             if keyword not in carried:
                 setattr(carried, keyword, "")
+        if charset is not None:
+            carried.SpecificCharacterSet = charset  # before the repairs, which read what they repair
         _make_valid(carried)
         return carried
 
@@ -86,7 +96,7 @@ class SourceHeader:
     def charset(self) -> str | list[str] | None:
         """SpecificCharacterSet of the source; None where it has none."""
         value = self.get("SpecificCharacterSet")
-        return value if value is None or isinstance(value, str) else [str(part) for part in value]
+        return value or None if isinstance(value, str | None) else [str(part) for part in value]
 
     def _as_they_arrived(self) -> Dataset:
         carried = Dataset()
@@ -148,24 +158,37 @@ def _forget_charset(dataset: Dataset, element: DataElement) -> None:
 
 
 def _make_valid(carried: Dataset) -> None:
-    """Repair what has one valid spelling; empty what has none."""
+    """Repair what has one valid spelling; empty or drop what has none."""
     if carried.PatientSex not in _SEXES:
         carried.PatientSex = ""
     for keyword in ("StudyDate", "PatientBirthDate"):
-        _strip(carried, keyword, ".")  # ACR-NEMA 1993.12.31 (PS3.5 6.2, note to VR DA)
-    _strip(carried, "StudyTime", ":")  # ACR-NEMA 12:30:00 (PS3.5 6.2, note to VR TM)
+        _make_valid_date(carried, keyword)
+    _replace(
+        carried, "StudyTime", _text(carried, "StudyTime").replace(":", "")
+    )  # ACR-NEMA (PS3.5 6.2, VR TM)
+    if "PatientAge" in carried and not re.fullmatch(r"\d{3}[DWMY]", _text(carried, "PatientAge")):
+        del carried.PatientAge
+    referrer = _text(carried, "ReferringPhysicianName")
+    if referrer and referrer.isascii() and "^" not in referrer and "=" not in referrer:
+        # One word is a family name, and empty components after it say nothing (PS3.5 6.2.1.1)
+        carried.ReferringPhysicianName = f"{referrer}^"
 
-    _close_referrer(carried)
+
+def _make_valid_date(carried: Dataset, keyword: str) -> None:
+    """Remove the dots of ACR-NEMA (PS3.5 6.2, VR DA); a day that does not exist is unknown."""
+    value = _text(carried, keyword).replace(".", "")
+    try:
+        datetime.strptime(value, "%Y%m%d")  # a date has no time zone
+    except ValueError:
+        value = ""
+    _replace(carried, keyword, value)
 
 
-def _close_referrer(carried: Dataset) -> None:
-    """Mark a name of one word as a family name; trailing empty components say nothing (PS3.5 6.2.1.1)."""
-    name = str(carried.ReferringPhysicianName)
-    if name.strip() and name.isascii() and "^" not in name and "=" not in name:
-        carried.ReferringPhysicianName = f"{name}^"
+def _text(carried: Dataset, keyword: str) -> str:
+    return str(carried[keyword].value or "").strip()
 
 
-def _strip(carried: Dataset, keyword: str, separator: str) -> None:
-    value = str(carried[keyword].value or "")
-    if separator in value and value.replace(separator, "").isdigit():
-        setattr(carried, keyword, value.replace(separator, ""))
+def _replace(carried: Dataset, keyword: str, value: str) -> None:
+    """Set a value only if it differs, so that what is right stays in the bytes that arrived."""
+    if value != _text(carried, keyword):
+        setattr(carried, keyword, value)

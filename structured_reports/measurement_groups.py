@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from highdicom import sr
+from pydicom.uid import UID
 
 from inference.types import Code, ModelCard, Prediction, Score
 from structured_reports import codes
 from structured_reports.content import CONTAINS, concept
+from structured_reports.errors import UnusableHeaderError
 from structured_reports.header import SourceHeader
 from structured_reports.port import ReportRequest, ResultObject
 from structured_reports.regions import Region, regions_of
@@ -24,6 +26,10 @@ def measurement_groups(
     request: ReportRequest, prediction: Prediction, header: SourceHeader, map_object: ResultObject | None
 ) -> list[Group]:
     """Return the groups, those with a region first: OHIF shows nothing if it meets another before."""
+    if UID(header.text.SOPClassUID).is_private:
+        raise UnusableHeaderError(
+            "source header: a region refers to an image of a standard SOP class (TID 1410)"
+        )
     mapped = mapped_scores(request)
     groups: list[Group] = []
     for score in mapped:

@@ -85,7 +85,7 @@ class ReportRequest:
 def _check_grid(score: Score, display: NDArray[np.uint8]) -> None:
     if score.saliency is not None and score.saliency.shape != display.shape:
         raise ValueError(
-            f"saliency of {score.finding.name}: {score.saliency.shape} is not the shape of the film, {display.shape}"
+            f"saliency of {score.finding.name}: shape {score.saliency.shape}, the film has {display.shape}"
         )
 
 

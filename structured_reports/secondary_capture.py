@@ -11,13 +11,19 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
+from inference.types import Prediction
 from structured_reports import codes
 from structured_reports.envelope import Series, code_item, envelope
 from structured_reports.header import SourceHeader
 from structured_reports.port import ReportRequest
 from structured_reports.text import fitted
 
-_PAIRED_UNKNOWN = ("R", "L")  # Laterality, enumerated values (PS3.3 C.7.3.1)
+# Body parts without a side (PS3.16 Annex L)
+_UNPAIRED = (
+    "ABDOMEN", "BRAIN", "CHEST", "CSPINE", "HEAD", "HEART", "LSPINE", "LIVER", "NECK", "PELVIS", "PROSTATE",
+    "SKULL", "SSPINE", "TSPINE", "UTERUS",
+)  # fmt: skip
+_SIDES = ("R", "L")  # Laterality, enumerated values (PS3.3 C.7.3.1)
 
 
 def secondary_capture(
@@ -25,7 +31,7 @@ def secondary_capture(
 ) -> Dataset:
     """Return a Secondary Capture image (PS3.3 A.8.1) that lacks its SOPInstanceUID."""
     dataset = envelope(request, header, series, SecondaryCaptureImageStorage)
-    _add_body_part(dataset, header)
+    _add_body_part(dataset, request, header)
     _add_capture(dataset, request)
     _add_pixels(dataset, picture)
     dataset.ImageType = ["DERIVED", "SECONDARY"]
@@ -36,12 +42,18 @@ def secondary_capture(
     return dataset
 
 
-def _add_body_part(dataset: Dataset, header: SourceHeader) -> None:
-    """Add what was examined; Laterality is required where BodyPartExamined does not tell (PS3.3 C.7.3.1)."""
-    dataset.BodyPartExamined = str(header.get("BodyPartExamined") or "CHEST")
-    side = header.get("Laterality")
-    if side in _PAIRED_UNKNOWN:
-        dataset.Laterality = side
+def _add_body_part(dataset: Dataset, request: ReportRequest, header: SourceHeader) -> None:
+    """Add what was examined, with the side where there are two (PS3.3 C.7.3.1; PS3.16 Annex L)."""
+    named = str(header.get("BodyPartExamined") or "").strip().upper()
+    side = header.get("Laterality") or header.get("ImageLaterality")
+    if named in _UNPAIRED:
+        dataset.BodyPartExamined = named
+    elif isinstance(request.outcome, Prediction):
+        dataset.BodyPartExamined = "CHEST"  # what the models of this node read
+    elif named.isalpha() and side in _SIDES:
+        dataset.BodyPartExamined, dataset.Laterality = named, side
+    else:
+        dataset.Laterality = ""  # type 2C: a part that may be paired, on a side that is not known
 
 
 def _add_capture(dataset: Dataset, request: ReportRequest) -> None:
