@@ -133,8 +133,8 @@ def _echo(client: OrthancApiClient, arguments: argparse.Namespace) -> None:
     except orthanc_errors.HttpError as error:
         raise ConfigurationError(
             f"registered, but {arguments.node_ae} at {arguments.node_host}:{arguments.node_port} "
-            "does not answer Orthanc's C-ECHO: is the node running, and are AE title, host and port as Orthanc sees them? "
-            "(--no-echo registers without asking)"
+            "does not answer Orthanc's C-ECHO: is the node running, and are AE title, host and port as "
+            "Orthanc sees them? (--no-echo registers without asking)"
         ) from error
     print("C-ECHO from Orthanc to the node: answered")
 

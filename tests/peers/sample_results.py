@@ -7,6 +7,7 @@ import uuid
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from highdicom.sc import SCImage
@@ -71,7 +72,8 @@ def result(part10: bytes, kind: str) -> ResultObject:
 
 def bundle(*, patient_id: str = PATIENT_ID, **report: Any) -> ResultObject:
     """Return a transaction with a finding and a report about a patient whom the server knows."""
-    subject = {"reference": f"Patient?identifier={PATIENT_SYSTEM}|{patient_id}", "display": FAMILY_NAME}
+    identifier = f"{quote(PATIENT_SYSTEM, safe='')}|{quote(patient_id, safe='')}"
+    subject = {"reference": f"Patient?identifier={identifier}", "display": FAMILY_NAME}
     finding_url, report_url = uuid.uuid4().urn, uuid.uuid4().urn
     code = {"coding": [{"system": "http://loinc.org", "code": "36643-5"}]}
     finding = {

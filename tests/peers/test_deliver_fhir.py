@@ -85,6 +85,14 @@ def test_a_report_is_taken_once_the_patient_is_known(server: FhirPeer) -> None:
     assert reports(server, sent) == 1
 
 
+@pytest.mark.parametrize("patient_id", ["A B+C", "a/b&c=d?e", "Ünïcode-7", "100%"])
+def test_an_identifier_with_reserved_characters_finds_its_patient(server: FhirPeer, patient_id: str) -> None:
+    register(server, patient_id)
+    (acceptance,) = ehr(server.base_url).deliver([bundle(patient_id=patient_id)])
+
+    assert acceptance.proof.startswith("201")
+
+
 def test_a_patient_who_is_there_twice_needs_a_person(server: FhirPeer) -> None:
     register(server, "PID-twice")
     register(server, "PID-twice")
