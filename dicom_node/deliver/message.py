@@ -50,7 +50,7 @@ def send(assoc: Association, request: C_STORE, context_id: int, timeout_s: float
     while not assoc._is_paused and time.monotonic() < deadline:
         time.sleep(0.0001)
     try:
-        if not assoc.is_established:
+        if not (assoc.is_established and assoc._is_paused):
             return None
         assoc.dimse.send_msg(request, context_id)
         _, response = assoc.dimse.get_msg(block=True)

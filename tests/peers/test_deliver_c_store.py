@@ -131,6 +131,24 @@ def test_an_unknown_called_ae_title_is_tried_again_slowly(tmp_path: Path) -> Non
 
 
 @pytest.mark.peer
+def test_an_unknown_calling_ae_title_is_tried_again_slowly(tmp_path: Path) -> None:
+    strict = {"DicomAlwaysAllowStore": False, "DicomAlwaysAllowEcho": False}
+    refused = pytest.raises(DestinationUnavailableError, match="Calling AE title not recognised")
+    with orthanc(tmp_path, options=strict) as peer, refused as caught:
+        pacs(peer.dicom_port, "ORTHANC").deliver([image()])
+
+    assert caught.value.retry_after_s == SLOWLY_S
+
+
+@pytest.mark.peer
+def test_an_orthanc_that_is_full_is_unavailable(tmp_path: Path) -> None:
+    full = {"MaximumStorageSize": 1, "MaximumStorageMode": "Reject"}
+    refused = pytest.raises(DestinationUnavailableError, match="0xA700, out of resources")
+    with orthanc(tmp_path, options=full) as peer, refused:
+        pacs(peer.dicom_port, "ORTHANC").deliver([image(rows=10_000)])  # 1.9 MB into 1 MB
+
+
+@pytest.mark.peer
 def test_a_peer_that_refuses_every_association_is_unavailable(tmp_path: Path) -> None:
     with storescp(tmp_path, options=["--refuse"]) as peer, pytest.raises(DestinationUnavailableError):
         pacs(peer.port).deliver([image()])
