@@ -53,7 +53,8 @@ def _add_body_part(dataset: Dataset, request: ReportRequest, header: SourceHeade
     elif named.isalpha() and side in _SIDES:
         dataset.BodyPartExamined, dataset.Laterality = named, side
     else:
-        dataset.Laterality = ""  # type 2C: a part that may be paired, on a side that is not known
+        # A refusal is a page of words: it shows neither side of anything (PS3.3 C.8.11.2, U is unpaired)
+        dataset.ImageLaterality = "U"
 
 
 def _add_capture(dataset: Dataset, request: ReportRequest) -> None:
