@@ -19,7 +19,7 @@ from structured_reports.port import ReportRequest, ResultObject
 from structured_reports.regions import regions_of
 from structured_reports.secondary_capture import secondary_capture
 from structured_reports.selection import mapped_scores
-from structured_reports.text import NOT_AN_OUTLINE, model_line, percent, verdict
+from structured_reports.text import NOT_AN_OUTLINE, model_line, score_and_threshold, verdict
 from structured_reports.typeset import (
     GREY,
     NOTICE_YELLOW,
@@ -72,13 +72,12 @@ def heatmap_picture(request: ReportRequest, score: Score) -> NDArray[np.uint8]:
 
 def _band_lines(request: ReportRequest, score: Score) -> list[tuple[str, Colour, float]]:
     """Return words, colour and share of the band of each line."""
-    finding = score.finding
+    found, threshold = score_and_threshold(score)
     model = model_line(request.outcome.card) if isinstance(request.outcome, Prediction) else ""
     return [
         (request.notice, NOTICE_YELLOW, 0.30),
         (
-            f"{finding.name.capitalize()} score {percent(score.score)}   "
-            f"threshold {percent(finding.threshold)}   {verdict(score)}",
+            f"{score.finding.name.capitalize()} score {found}   threshold {threshold}   {verdict(score)}",
             WHITE,
             0.26,
         ),

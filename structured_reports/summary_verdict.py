@@ -6,7 +6,7 @@ from PIL import ImageDraw
 
 from inference.types import Prediction, Score
 from structured_reports.selection import leading_score
-from structured_reports.text import percent, verdict
+from structured_reports.text import score_and_threshold, verdict
 from structured_reports.typeset import AMBER, GREY, RULE, WHITE, centred, fitting_size, from_left, from_right
 
 _TOP, _BOTTOM = 156, 172
@@ -17,10 +17,8 @@ _WIDEST = 1480
 def draw_verdict(draw: ImageDraw.ImageDraw, prediction: Prediction, middle: float) -> None:
     """Draw the leading finding with its score and threshold."""
     score = leading_score(prediction)
-    words = (
-        f"{score.finding.name.capitalize()}: score {percent(score.score)}  "
-        f"(threshold {percent(score.finding.threshold)})  -  {verdict(score)}"
-    )
+    found, threshold = score_and_threshold(score)
+    words = f"{score.finding.name.capitalize()}: score {found}  (threshold {threshold})  -  {verdict(score)}"
     if score.above:
         words += ", PLEASE REVIEW"
     size = fitting_size(words, 38, _WIDEST, 22)

@@ -12,12 +12,22 @@ NOT_PERFORMED = "AI NOT PERFORMED"
 NOT_AN_OUTLINE = "not a lesion outline"
 
 
-def percent(fraction: float) -> str:
-    """Return a fraction in whole percent, on the side of the threshold where it is.
+def percent(fraction: float, digits: int = 0) -> str:
+    """Return a fraction in percent."""
+    return f"{fraction * 100:.{digits}f} %"
 
-    Rounding alone would print 49.6 % as the threshold of 50 %, below which it is.
+
+def score_and_threshold(score: Score) -> tuple[str, str]:
+    """Return both in percent, with as many digits as keep them apart.
+
+    Rounding alone would print 49.6 % as equal to its threshold of 50 %, below which it is.
     """
-    return f"{int(fraction * 100 + 1e-9)} %"
+    numbers = (score.score, score.finding.threshold)
+    for digits in range(4):
+        texts = (percent(numbers[0], digits), percent(numbers[1], digits))
+        if texts[0] != texts[1]:
+            break
+    return texts if numbers[0] != numbers[1] else (percent(numbers[0]), percent(numbers[1]))
 
 
 def verdict(score: Score) -> str:
@@ -27,11 +37,9 @@ def verdict(score: Score) -> str:
 
 def score_line(score: Score) -> str:
     """Return finding, score, threshold and verdict in one line."""
-    finding = score.finding
-    return (
-        f"{finding.name.capitalize()}: AI score {percent(score.score)}, "
-        f"threshold {percent(finding.threshold)}, {verdict(score).lower()}"
-    )
+    found, threshold = score_and_threshold(score)
+    name = score.finding.name.capitalize()
+    return f"{name}: AI score {found}, threshold {threshold}, {verdict(score).lower()}"
 
 
 def conclusion(request: ReportRequest) -> str:

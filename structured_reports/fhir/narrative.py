@@ -7,7 +7,7 @@ from html import escape
 from inference.types import Prediction, Score
 from structured_reports.fhir.scope import Scope
 from structured_reports.port import Refusal
-from structured_reports.text import NOT_PERFORMED, model_line, percent, sentence, verdict
+from structured_reports.text import NOT_PERFORMED, model_line, score_and_threshold, sentence, verdict
 
 _STYLE = "border-collapse:collapse;font-family:sans-serif"
 _CELL = "border:1px solid #999;padding:4px 10px;text-align:left"
@@ -47,11 +47,5 @@ def _scores(prediction: Prediction) -> str:
 
 
 def _row(score: Score) -> str:
-    finding = score.finding
-    cells = (
-        finding.name.capitalize(),
-        percent(score.score),
-        percent(finding.threshold),
-        verdict(score).lower(),
-    )
+    cells = (score.finding.name.capitalize(), *score_and_threshold(score), verdict(score).lower())
     return "<tr>" + "".join(f'<td style="{_CELL}">{escape(cell)}</td>' for cell in cells) + "</tr>"

@@ -1,0 +1,36 @@
+"""What a reader reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from structured_reports.text import conclusion, fitted, score_and_threshold, score_line
+
+
+def test_a_score_just_below_its_threshold_is_not_printed_as_equal(score_of) -> None:
+    assert score_and_threshold(score_of(0.496)) == ("49.6 %", "50.0 %")
+
+
+def test_a_score_at_its_threshold_is_printed_as_equal(score_of) -> None:
+    assert score_and_threshold(score_of(0.5)) == ("50 %", "50 %")
+
+
+def test_a_line_names_finding_score_threshold_and_verdict(score_of) -> None:
+    assert score_line(score_of(0.12)) == "Pneumonia: AI score 12 %, threshold 50 %, below threshold"
+
+
+@pytest.mark.parametrize("word", ["normal", "no pneumonia", "negative", "probability"])
+def test_a_conclusion_below_the_threshold_claims_no_more(word, score_of, request_of) -> None:
+    assert word not in conclusion(request_of(score_of(0.12))).lower()
+
+
+def test_a_conclusion_begins_with_the_notice(score_of, request_of) -> None:
+    assert conclusion(request_of(score_of(0.9), notice="NOT FOR USE")).startswith("NOT FOR USE. ")
+
+
+def test_a_refusal_says_why(request_of) -> None:
+    assert conclusion(request_of()).endswith("AI NOT PERFORMED: No chest film.")
+
+
+def test_words_that_do_not_fit_are_cut_visibly() -> None:
+    assert fitted("abcdefghijk", 8) == "abcde..."
