@@ -1,8 +1,8 @@
 """Places where a crash matters, so that a test can have one exactly there.
 
 ``DICOM_NODE_CRASH_AT=<name>:<file>`` kills the process (SIGKILL) the first time that it reaches the
-checkpoint while the file exists; the file is removed first, so the restarted node passes. Without the
-variable a checkpoint is one comparison.
+checkpoint while the file exists; the file is removed first, so the restarted node passes. Where the file says
+``node``, its supervisor is killed, and with it every role. Without the variable a checkpoint is one comparison.
 """
 
 from __future__ import annotations
@@ -31,6 +31,12 @@ CHECKPOINTS = (
 
 def reached(name: str) -> None:
     """Die here if a test asked for it."""
-    if name == _NAME and Path(_FILE).exists():
+    if name != _NAME:
+        return
+    try:
+        victim = Path(_FILE).read_text()
         Path(_FILE).unlink()
-        os.kill(os.getpid(), signal.SIGKILL)
+    except FileNotFoundError:
+        return
+    os.kill(os.getppid() if victim == "node" else os.getpid(), signal.SIGKILL)
+    signal.pause()

@@ -11,28 +11,29 @@ from structured_reports.provenance import IMPLEMENTATION_CLASS_UID, IMPLEMENTATI
 __all__ = ["IMPLEMENTATION_CLASS_UID", "IMPLEMENTATION_VERSION_NAME", "SOCKET_TUNING"]
 
 
-def send_without_delay(event: evt.Event) -> None:
-    """Switch Nagle's algorithm off on the socket of a new association."""
-    _set_option(event, "TCP_NODELAY")
-    _set_option(event, "TCP_QUICKACK")
+def answer_without_delay(event: evt.Event) -> None:
+    """Let neither end of a new association wait for the other's timer.
 
-
-def acknowledge_at_once(event: evt.Event) -> None:
-    """Ask for an immediate TCP acknowledgement of what comes next: the kernel forgets the option.
-
-    After a send as well: sending puts the kernel back to delayed acknowledgements, and a DCMTK answer is
-    two segments, PDU header and PDU body.
+    DCMTK 3.6.2 and later leave Nagle's algorithm on (DCMTK FAQ 48) and write a PDU as header and body. The body
+    then waits for our acknowledgement of the header, which Linux delays by 40 ms: for every C-STORE, with any
+    DCMTK or Orthanc, whichever side sends. The kernel forgets TCP_QUICKACK after use, so it is asked for between
+    the two reads that pynetdicom makes of each PDU.
     """
-    _set_option(event, "TCP_QUICKACK")
+    _set_option(event, "TCP_NODELAY")
+    transport = event.assoc.dul.socket
+    if transport is None:
+        return
+    receive = transport.recv
+
+    def receive_and_acknowledge(nr_bytes: int) -> bytearray:
+        received = receive(nr_bytes)
+        _set_option(event, "TCP_QUICKACK")
+        return received
+
+    transport.recv = receive_and_acknowledge  # type: ignore[method-assign]
 
 
-# DCMTK 3.6.2 and later leave Nagle on (DCMTK FAQ 48), so its second small segment waits for our delayed TCP
-# acknowledgement: 40 ms for every C-STORE with any DCMTK or Orthanc, whichever side sends.
-SOCKET_TUNING: list[evt.EventHandlerType] = [
-    (evt.EVT_CONN_OPEN, send_without_delay),
-    (evt.EVT_DATA_SENT, acknowledge_at_once),
-    (evt.EVT_DATA_RECV, acknowledge_at_once),
-]
+SOCKET_TUNING: list[evt.EventHandlerType] = [(evt.EVT_CONN_OPEN, answer_without_delay)]
 """Event handlers for `AE.associate` and `AE.start_server`, in both roles."""
 
 

@@ -133,6 +133,7 @@ class Node:
         work = self.settings.work
         model = self.model(device)
         decoders = Decoders(work.decoders, preload=("dicom_node.films",))
+        decoders.warm()
         films = Films(model, decoders, threads=work.decoders + 1)
         try:
             yield Pipeline(films, self.equipment(serial), self.settings)

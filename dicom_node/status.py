@@ -37,7 +37,7 @@ def show(report: Report, console: Console, *, as_json: bool) -> None:
         console.print_json(json.dumps(report.data))
         return
     for table in report.tables:
-        console.print(table)
+        console.print(table, soft_wrap=isinstance(table, str), highlight=False)
 
 
 def studies(node: Node, limit: int) -> Report:

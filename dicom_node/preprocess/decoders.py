@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -55,6 +56,12 @@ class Decoders:
                 return alone.submit(work, *args, **kwargs).result()
         except BrokenProcessPool as error:
             raise DecoderDiedError from error
+
+    def warm(self) -> None:
+        """Start the processes now, not at the first film."""
+        pool = self._pool
+        for started in [pool.submit(time.sleep, 0.05) for _ in range(self._processes)]:
+            started.result()
 
     def close(self) -> None:
         """End the processes."""

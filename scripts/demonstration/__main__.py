@@ -55,8 +55,7 @@ class Peers:
 
     def reports(self, study: DemoStudy) -> list[str]:
         """Return the conclusions of the DiagnosticReports of a study."""
-        uid = f"urn:oid:{study.uid}"
-        studies = self.fhir.find("ImagingStudy", "urn:dicom:uid", uid)
+        studies = self.fhir.find("ImagingStudy", "identifier", f"urn:dicom:uid|urn:oid:{study.uid}")
         resources = self.fhir.resources.values()
         return [
             str(one.get("conclusion", ""))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.sop_class import Verification
@@ -70,12 +71,12 @@ class StandInFhir:
     base_url: str = ""
     resources: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def find(self, kind: str, system: str | None, value: str) -> list[str]:
-        """Return the references of a type that carry a business identifier."""
+    def find(self, kind: str, parameter: str, token: str) -> list[str]:
+        """Return the references of a type that carry a business identifier or a tag, given as ``system|value``."""
         return [
             reference
             for reference, resource in self.resources.items()
-            if reference.startswith(f"{kind}/") and _carries(resource, system, value)
+            if reference.startswith(f"{kind}/") and token in _tokens(resource, parameter)
         ]
 
     def transact(self, bundle: dict[str, Any]) -> list[dict[str, str]]:
@@ -97,18 +98,17 @@ class StandInFhir:
         resource, request = entry["resource"], entry["request"]
         if request["method"] == "PUT":
             return request["url"], request["url"] not in self.resources
-        condition = request.get("ifNoneExist", "")
-        if condition:
-            system, _, value = condition.split("identifier=", 1)[1].split("&")[0].rpartition("|")
-            if found := self.find(resource["resourceType"], system or None, value):
+        for parameter, token in parse_qsl(request.get("ifNoneExist", "")):
+            if found := self.find(resource["resourceType"], parameter, token):
                 return found[0], False
         return f"{resource['resourceType']}/{entry['fullUrl'].rsplit(':', 1)[-1]}", True
 
 
-def _carries(resource: dict[str, Any], system: str | None, value: str) -> bool:
-    identifiers = resource.get("identifier", [])
-    identifiers = identifiers if isinstance(identifiers, list) else [identifiers]
-    return any(one.get("value") == value and system in (None, one.get("system")) for one in identifiers)
+def _tokens(resource: dict[str, Any], parameter: str) -> set[str]:
+    """Return what a token search (FHIR R4 3.1.1.4.10) would compare."""
+    if parameter == "_tag":
+        return {f"{tag.get('system', '')}|{tag.get('code')}" for tag in resource.get("meta", {}).get("tag", [])}
+    return {f"{one.get('system', '')}|{one.get('value')}" for one in resource.get("identifier", [])}
 
 
 @contextmanager
