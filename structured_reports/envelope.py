@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from pydicom.dataset import Dataset
+from pydicom.uid import ComprehensiveSRStorage, SecondaryCaptureImageStorage
 
 from inference.types import Code, Prediction
 from structured_reports import codes
 from structured_reports.header import UTF_8, SourceHeader, python_encodings
 from structured_reports.port import ReportRequest
 from structured_reports.provenance import MARKER_MANUFACTURER, MARKER_MODEL_NAME
-from structured_reports.text import findings_line, fitted, model_line
+from structured_reports.text import findings_line, fitted, model_line, sentence
 from structured_reports.uids import derived_uid
 
 _LONG = 64  # VR LO (PS3.5 6.2)
@@ -27,11 +28,16 @@ class Series:
     kind: str
     number: int
     modality: str
+    sop_class_uid: str
+
+    def description(self, findings: str) -> str:
+        """Return SeriesDescription. Viewers cut it at about twenty characters: what differs comes first."""
+        return fitted(f"AI {self.kind} {findings}", _LONG)
 
 
-SUMMARY = Series("summary", 9001, "OT")
-HEATMAP = Series("heatmap", 9002, "OT")
-REPORT = Series("report", 9003, "SR")
+SUMMARY = Series("summary", 9001, "OT", SecondaryCaptureImageStorage)
+HEATMAP = Series("heatmap", 9002, "OT", SecondaryCaptureImageStorage)
+REPORT = Series("report", 9003, "SR", ComprehensiveSRStorage)
 
 
 def series_uid(request: ReportRequest, kind: str) -> str:
@@ -49,7 +55,7 @@ def series_uid(request: ReportRequest, kind: str) -> str:
     )  # fmt: skip
 
 
-def envelope(request: ReportRequest, header: SourceHeader, series: Series, sop_class_uid: str) -> Dataset:
+def envelope(request: ReportRequest, header: SourceHeader, series: Series) -> Dataset:
     """Return a data set that lacks only its content and its SOPInstanceUID."""
     charset = object_charset(request, header)
     dataset = Dataset()
@@ -57,7 +63,7 @@ def envelope(request: ReportRequest, header: SourceHeader, series: Series, sop_c
     identity = header.identity(charset)
     for tag in identity.keys():  # noqa: SIM118  iterating a data set decodes it
         dataset[tag] = identity.get_item(tag)
-    dataset.SOPClassUID = sop_class_uid
+    dataset.SOPClassUID = series.sop_class_uid
     _add_series(dataset, request, series)
     _add_equipment(dataset, request)
     _add_times(dataset, request, header)
@@ -94,10 +100,10 @@ def _own_words(request: ReportRequest) -> str:
     words += [equipment.software_version, equipment.serial_number]
     if isinstance(outcome, Prediction):
         card = outcome.card
-        words += [card.name, card.version, card.manufacturer, card.intended_use]
+        words += [card.name, card.version, card.manufacturer, sentence(card.intended_use)]
         words += [f"{s.finding.name}{s.finding.code.meaning}{s.finding.site.meaning}" for s in outcome.scores]
     else:
-        words += [outcome.code, outcome.reason]
+        words += [outcome.code, sentence(outcome.reason)]
     return "".join(words)
 
 
@@ -107,7 +113,7 @@ def _add_series(dataset: Dataset, request: ReportRequest, series: Series) -> Non
     dataset.SeriesInstanceUID = series_uid(request, series.kind)
     dataset.SeriesNumber = series.number
     dataset.InstanceNumber = 1
-    dataset.SeriesDescription = fitted(f"AI {series.kind} {findings_line(request.outcome)}", _LONG)
+    dataset.SeriesDescription = series.description(findings_line(request.outcome))
 
 
 def _add_equipment(dataset: Dataset, request: ReportRequest) -> None:

@@ -35,6 +35,7 @@ _BAND = 0.085  # of the height
 _BAND_LIGHT = 0.3  # of the film below the band
 _TEXT_WIDTH = 0.64  # viewers write into the corners
 _PICTURE_SIDE = 1024
+_BOLD_FROM = 14  # pixels: below, a stroke closes the letters
 
 
 def heatmap(request: ReportRequest, built: Mapping[str, ResultObject]) -> ResultObject | None:
@@ -95,7 +96,14 @@ def _write_band(picture: NDArray[np.uint8], lines: list[tuple[str, Colour, float
     height = rows - top
     for place, (words, colour, share) in zip((0.21, 0.53, 0.82), lines, strict=True):
         size = fitting_size(words, max(round(share * height), 1), _TEXT_WIDTH * columns, smallest=1)
-        centred(draw, words, (columns / 2, place * height), size, colour, bold=place < 0.8)
+        centred(
+            draw,
+            words,
+            (columns / 2, place * height),
+            size,
+            colour,
+            bold=colour != GREY and size >= _BOLD_FROM,
+        )
     picture[top:] = np.asarray(image)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from highdicom import sr
 from pydicom.dataset import Dataset
-from pydicom.uid import ComprehensiveSRStorage
 
 from inference.types import Code, Prediction
 from structured_reports import codes
@@ -101,7 +100,7 @@ def _document(
     request: ReportRequest, header: SourceHeader, root: Dataset, map_object: ResultObject | None
 ) -> Dataset:
     """Return the SR Document modules around the tree (PS3.3 C.17.1, C.17.2)."""
-    dataset = envelope(request, header, REPORT, ComprehensiveSRStorage)
+    dataset = envelope(request, header, REPORT)
     dataset.CompletionFlag = "COMPLETE"
     dataset.VerificationFlag = "UNVERIFIED"
     dataset.PreliminaryFlag = "PRELIMINARY"

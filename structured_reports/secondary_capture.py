@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.uid import SecondaryCaptureImageStorage
 
 from inference.types import Prediction
 from structured_reports import codes
@@ -30,7 +29,7 @@ def secondary_capture(
     request: ReportRequest, header: SourceHeader, series: Series, picture: NDArray[np.uint8], derivation: str
 ) -> Dataset:
     """Return a Secondary Capture image (PS3.3 A.8.1) that lacks its SOPInstanceUID."""
-    dataset = envelope(request, header, series, SecondaryCaptureImageStorage)
+    dataset = envelope(request, header, series)
     _add_body_part(dataset, request, header)
     _add_capture(dataset, request)
     _add_pixels(dataset, picture)

@@ -1,9 +1,16 @@
-"""Which score of a result comes first, and which may be shown as a map."""
+"""What is made of a result: which score comes first, which may be shown as a map, in which series."""
 
 from __future__ import annotations
 
 from inference.types import Prediction, Score
+from structured_reports.envelope import HEATMAP, REPORT, SUMMARY
 from structured_reports.port import ReportRequest
+
+# Kind, SOP class, SeriesNumber and SeriesDescription of every instance that is made (PS3.2)
+CREATED = tuple(
+    (series.kind, series.sop_class_uid, series.number, series.description("<finding>"))
+    for series in (SUMMARY, HEATMAP, REPORT)
+)
 
 
 def leading_score(prediction: Prediction) -> Score:

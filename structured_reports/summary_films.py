@@ -82,11 +82,19 @@ def _draw_source_caption(
 ) -> None:
     centred(draw, "Source image (unchanged)", (middle, _CAPTION), 24, WHITE)
     centred(draw, _source_words(header), (middle, _DETAIL), 22, GREY)
+    _draw_other_scores(draw, prediction, middle)
+
+
+def _draw_other_scores(draw: ImageDraw.ImageDraw, prediction: Prediction, middle: int) -> None:
+    """Draw what else is above its threshold, or else what else was looked for."""
     leading = leading_score(prediction)
-    others = [f"{s.finding.name} {percent(s.score)}" for s in prediction.scores if s is not leading]
-    if others:
-        line = wrapped(f"Also scored: {', '.join(others)}", 22, _WIDEST, most=1)[0]
-        centred(draw, line, (middle, _REMARK), 22, GREY)
+    others = [score for score in prediction.scores if score is not leading]
+    called = [score for score in others if score.above]
+    listed = ", ".join(f"{score.finding.name} {percent(score.score)}" for score in called or others)
+    if listed:
+        words = f"Also above threshold: {listed}" if called else f"Also scored: {listed}"
+        line = wrapped(words, 22, _WIDEST, most=1)[0]
+        centred(draw, line, (middle, _REMARK), 22, AMBER if called else GREY)
 
 
 def _source_words(header: SourceHeader) -> str:

@@ -9,6 +9,9 @@ from inference.types import ModelCard, Prediction, Score
 from structured_reports.port import Refusal, ReportRequest
 
 NOT_PERFORMED = "AI NOT PERFORMED"
+# A multiplication sign alone would take a result out of the character set of its study
+_ASCII_SIGNS = str.maketrans({"×": "x", "–": "-", "—": "-", "’": "'", "“": '"', "”": '"', "…": "..."})
+
 NOT_AN_OUTLINE = "not a lesion outline"
 
 
@@ -52,8 +55,8 @@ def conclusion(request: ReportRequest) -> str:
 
 
 def sentence(words: str) -> str:
-    """Return `words` with a capital and a full stop."""
-    words = words.strip()
+    """Return `words` with a capital and a full stop, and with the signs that every character set has."""
+    words = words.strip().translate(_ASCII_SIGNS)
     return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
 
 

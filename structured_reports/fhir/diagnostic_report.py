@@ -43,8 +43,8 @@ def diagnostic_report(scope: Scope, observation_names: list[str]) -> Json:
     }
     if accession:
         report["basedOn"] = [{"type": "ServiceRequest", "identifier": accession}]
-    if scope.study_time:
-        report["effectiveDateTime"] = scope.study_time
+    if scope.study_date:
+        report["effectiveDateTime"] = scope.study_date
     if isinstance(outcome, Prediction) and (called := [s for s in outcome.scores if s.above]):
         report["conclusionCode"] = [concept(score.finding.code) for score in called]
     return report

@@ -88,8 +88,8 @@ def _common(scope: Scope, name: str, status: str) -> Json:
         "device": scope.reference("device", "Device"),
         "derivedFrom": [scope.reference("study", "ImagingStudy")],
     }
-    if scope.study_time:
-        common["effectiveDateTime"] = scope.study_time
+    if scope.study_date:
+        common["effectiveDateTime"] = scope.study_date
     return common
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from structured_reports.fhir.scope import Scope
+from structured_reports.fhir.scope import Scope, iso_date
 from structured_reports.fhir.terms import NAME_REPRESENTATION, Json
 
 _GENDERS = {"M": "male", "F": "female", "O": "other"}  # PS3.3 C.7.1.1 to FHIR AdministrativeGender
@@ -22,9 +22,7 @@ def patient(scope: Scope) -> Json:
     gender = _GENDERS.get(str(scope.header.get("PatientSex")))
     if gender:
         resource["gender"] = gender
-    birth = str(scope.header.get("PatientBirthDate") or "")
-    if re.fullmatch(r"\d{8}", birth):
-        resource["birthDate"] = f"{birth[:4]}-{birth[4:6]}-{birth[6:]}"
+    resource["birthDate"] = iso_date(scope.header.get("PatientBirthDate"))
     return {key: value for key, value in resource.items() if value}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -92,16 +91,17 @@ class Scope:
         return {"reference": f"Patient?{search(identifier)}", "type": "Patient"}
 
     @property
-    def study_time(self) -> str | None:
-        """When the study was made, as exactly as the header says it."""
-        date = str(self.header.get("StudyDate") or "").replace(".", "")
-        if not re.fullmatch(r"\d{8}", date):
-            return None
-        try:
-            day = datetime.strptime(date, "%Y%m%d").date()  # a date has no zone
-        except ValueError:
-            return None
-        return day.isoformat()
+    def study_date(self) -> str | None:
+        """Day of the study: its time of day has no time zone, which FHIR would demand."""
+        return iso_date(self.header.get("StudyDate"))
+
+
+def iso_date(value: object) -> str | None:
+    """Return a date of DICOM as FHIR writes it, or None where there is no such day."""
+    try:
+        return datetime.strptime(str(value or "").replace(".", ""), "%Y%m%d").date().isoformat()
+    except ValueError:
+        return None
 
 
 def search(identifier: Json) -> str:

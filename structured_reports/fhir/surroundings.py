@@ -63,7 +63,7 @@ def imaging_study(scope: Scope) -> Json:
         "modality": [{"system": _MODALITIES, "code": modality}],
         "series": series,
     }
-    return {**study, "started": scope.study_time} if scope.study_time else study
+    return {**study, "started": scope.study_date} if scope.study_date else study
 
 
 def provenance(scope: Scope, targets: list[str]) -> Json:

@@ -72,6 +72,15 @@ def test_a_created_patient_has_each_spelling_of_the_name(header, bundle_of, scor
     assert [name["family"] for name in names] == ["Yamada", "山田"]
 
 
+@pytest.mark.parametrize("day", ["00000000", "20250230", "1960.01", ""])
+def test_a_birth_date_that_is_no_day_is_left_out(day, header, bundle_of, score_of) -> None:
+    header.PatientBirthDate = day
+
+    patient = _resource(bundle_of(score_of(0.9), options=FhirOptions(create_patient=True)), "Patient")
+
+    assert "birthDate" not in patient
+
+
 @pytest.mark.parametrize("create", [True, False])
 def test_twenty_findings_fit_into_what_servers_take_at_once(create, bundle_of, score_of) -> None:
     scores = [score_of(0.1, name=f"finding {number}") for number in range(20)]

@@ -58,7 +58,7 @@ def test_a_sop_class_that_is_no_uid_is_refused(header) -> None:
 def test_times_are_on_the_clock_of_the_study_where_it_says_which(header, score_of, request_of) -> None:
     header.TimezoneOffsetFromUTC = "+0530"
 
-    made = envelope(request_of(score_of(0.9)), read_header(header), REPORT, "1.2.840.10008.5.1.4.1.1.88.33")
+    made = envelope(request_of(score_of(0.9)), read_header(header), REPORT)
 
     assert (made.TimezoneOffsetFromUTC, made.ContentTime[:6]) == ("+0530", "083405")
 
@@ -66,7 +66,7 @@ def test_times_are_on_the_clock_of_the_study_where_it_says_which(header, score_o
 def test_an_offset_that_is_none_is_ignored(header, score_of, request_of) -> None:
     header.TimezoneOffsetFromUTC = "+9900"
 
-    made = envelope(request_of(score_of(0.9)), read_header(header), REPORT, "1.2.840.10008.5.1.4.1.1.88.33")
+    made = envelope(request_of(score_of(0.9)), read_header(header), REPORT)
 
     assert "TimezoneOffsetFromUTC" not in made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from structured_reports.text import conclusion, fitted, score_and_threshold, score_line
+from structured_reports.text import conclusion, fitted, score_and_threshold, score_line, sentence
 
 
 def test_a_score_just_below_its_threshold_is_not_printed_as_equal(score_of) -> None:
@@ -34,3 +34,7 @@ def test_a_refusal_says_why(request_of) -> None:
 
 def test_words_that_do_not_fit_are_cut_visibly() -> None:
     assert fitted("abcdefghijk", 8) == "abcde..."
+
+
+def test_a_sign_of_typography_does_not_leave_ascii() -> None:
+    assert sentence("3 × “no film” – none…").isascii()
