@@ -153,7 +153,7 @@ def adult_films(rows: Sequence[Row], seed: int) -> list[LabelledFilm]:
 
 
 def adult_split(row: Row, read: set[str], seed: int) -> str:
-    """Return a patient's split: validation as the table says; of the rest with RSNA class a quarter is test."""
+    """Return a patient's split: the table's validation; of the rest with RSNA class a quarter is test."""
     if row["patient_split"] == "val":
         return "validation"
     return "test" if row["patient"] in read and share_of(row["patient"], seed) < 0.25 else "train"

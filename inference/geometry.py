@@ -143,7 +143,7 @@ def whole_factor(crop: Box, content: Box) -> int:
 def trimmed(crop: Box, content: Box) -> Box:
     """Return a crop whose rows and columns are multiples of the whole factor.
 
-    At most half a percent of the film is left out, shared by opposite edges, and the map is zero there.
+    Less than one pixel of the model is left out, shared by opposite edges; the map is zero there.
     """
     factor = whole_factor(crop, content)
     over_rows, over_columns = crop.rows % factor, crop.columns % factor

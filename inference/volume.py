@@ -1,5 +1,8 @@
 """A series of slices as one volume in patient coordinates, by SimpleITK."""
 
+# SimpleITK's stubs leave most methods without types.
+# mypy: disable-error-code="no-untyped-call, no-any-return"
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -49,7 +52,7 @@ def to_volume(slices: Sequence[Dataset]) -> SimpleITK.Image:
 
 def oriented(volume: SimpleITK.Image, orientation: str = "LPS") -> SimpleITK.Image:
     """Return a volume whose axes run towards the named sides of the patient; no value is interpolated."""
-    return SimpleITK.DICOMOrient(volume, orientation)  # type: ignore[no-untyped-call]
+    return SimpleITK.DICOMOrient(volume, orientation)
 
 
 def resampled(volume: SimpleITK.Image, spacing_mm: tuple[float, float, float]) -> SimpleITK.Image:
@@ -58,9 +61,9 @@ def resampled(volume: SimpleITK.Image, spacing_mm: tuple[float, float, float]) -
     new = np.asarray(spacing_mm, float)
     # Standard deviation that leaves little above the new sampling limit (Cardoso et al., MICCAI 2015).
     sigma = np.sqrt(np.maximum(0.0, new**2 - old**2) / (8.0 * np.log(2.0)))
-    smooth = SimpleITK.SmoothingRecursiveGaussian(volume, np.maximum(sigma, 1e-3 * old).tolist())  # type: ignore[no-untyped-call]
+    smooth = SimpleITK.SmoothingRecursiveGaussian(volume, np.maximum(sigma, 1e-3 * old).tolist())
     size = np.maximum(1, np.rint(np.asarray(volume.GetSize()) * old / new)).astype(int).tolist()
-    return SimpleITK.Resample(  # type: ignore[no-untyped-call]
+    return SimpleITK.Resample(
         smooth, size, SimpleITK.Transform(), SimpleITK.sitkLinear, volume.GetOrigin(), spacing_mm,
         volume.GetDirection(), float(SimpleITK.GetArrayViewFromImage(volume).min()), SimpleITK.sitkFloat32,
     )  # fmt: skip
@@ -92,9 +95,7 @@ def require_parallel(slices: Sequence[Dataset]) -> None:
     for keyword in ("ImageOrientationPatient", "PixelSpacing", "Rows", "Columns"):
         values = np.array([np.atleast_1d(np.asarray(each.get(keyword), float)) for each in slices])
         if not np.allclose(values, values[0], atol=DIRECTION_TOLERANCE):
-            raise UnsuitableFilmError(
-                "geometry", f"{keyword}: differs within the series; slices of a volume agree"
-            )
+            raise UnsuitableFilmError("geometry", f"{keyword}: differs within the series")
 
 
 def even_spacing(slices: Sequence[Dataset], normal: Floats) -> float:

@@ -34,47 +34,37 @@ STAGES = (
     Stage(6, 3, 1, 320, 1),
 )
 STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
-LAST_STRIDED_STAGE = 5
 
 
 class SameConv(nn.Sequential):
     """Convolution with TensorFlow's SAME padding, normalised.
 
-    A strided layer pads one pixel more on one side. The early ones take the top left and the last one the
-    bottom right: half-pixel offsets of 1, 2, 4, 8 and -16 almost cancel, so a cell of the map lies over its
-    centre. With the published choice (always bottom right) it would lie half a cell off.
+    A strided layer pads one pixel more at the bottom right. The published kernels lean the other way to make
+    up for it; padded at the other side, every cell of the map would lie half a cell off what it shows.
     """
 
     def __init__(
-        self,
-        channels_in: int,
-        channels: int,
-        kernel: int,
-        stride: int = 1,
-        *,
-        groups: int = 1,
-        late: bool = False,
+        self, channels_in: int, channels: int, kernel: int, stride: int = 1, groups: int = 1
     ) -> None:
         total = kernel - stride
-        small, large = total // 2, total - total // 2
-        first, last = (small, large) if late else (large, small)
+        first, last = total // 2, total - total // 2
         super().__init__(
             nn.ZeroPad2d((first, last, first, last)) if total else nn.Identity(),
             nn.Conv2d(channels_in, channels, kernel, stride, groups=groups, bias=False),
             nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01),
-        )  # fmt: skip
+        )
 
 
 class InvertedBottleneck(nn.Module):
     """Expand, filter each channel, project; added to its input where shapes allow."""
 
-    def __init__(self, channels_in: int, channels: int, stage: Stage, *, stride: int, late: bool) -> None:
+    def __init__(self, channels_in: int, channels: int, stage: Stage, stride: int) -> None:
         super().__init__()
         wide = channels_in * stage.expansion
         layers: list[nn.Module] = []
         if stage.expansion > 1:
             layers += [SameConv(channels_in, wide, 1), nn.ReLU6(inplace=True)]
-        layers += [SameConv(wide, wide, stage.kernel, stride, groups=wide, late=late), nn.ReLU6(inplace=True)]
+        layers += [SameConv(wide, wide, stage.kernel, stride, groups=wide), nn.ReLU6(inplace=True)]
         layers += [SameConv(wide, channels, 1)]
         self.layers = nn.Sequential(*layers)
         self.is_residual = stride == 1 and channels_in == channels
@@ -111,11 +101,10 @@ def bottlenecks() -> list[nn.Module]:
     """Return the blocks of all stages in order."""
     blocks: list[nn.Module] = []
     channels = STEM_CHANNELS
-    for index, stage in enumerate(STAGES):
+    for stage in STAGES:
         for repeat in range(stage.repeats):
             stride = stage.stride if repeat == 0 else 1
-            late = index == LAST_STRIDED_STAGE
-            blocks.append(InvertedBottleneck(channels, stage.channels, stage, stride=stride, late=late))
+            blocks.append(InvertedBottleneck(channels, stage.channels, stage, stride))
             channels = stage.channels
     return blocks
 

@@ -1,0 +1,59 @@
+"""The header guard accepts frontal chest films and says why it refuses others."""
+
+from __future__ import annotations
+
+import pytest
+from pydicom.sr.codedict import codes
+
+from inference.guard import VIEW_CODES, Guard
+
+GUARD = Guard(("CR", "DX"), ("CHEST", "THORAX"), ("AP", "PA"))
+CHEST = {"Modality": "DX", "BodyPartExamined": "CHEST", "ViewPosition": "PA"}
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        CHEST,
+        {},
+        {"Modality": "CR"},
+        CHEST | {"BodyPartExamined": "PORT CHEST", "ViewPosition": "AP SUPINE"},
+        CHEST | {"ViewPosition": "", "ViewCodeSequence": "272479007"},
+        CHEST | {"PatientOrientation": "L\\F"},
+        CHEST | {"PresentationIntentType": "FOR PRESENTATION", "ImageType": "DERIVED\\PRIMARY"},
+    ],
+)
+def test_a_frontal_chest_film_passes(attributes: dict[str, str]) -> None:
+    assert GUARD.refusal(attributes) is None
+
+
+@pytest.mark.parametrize(
+    ("element", "value", "code"),
+    [
+        ("Modality", "CT", "modality"), ("Modality", "", "modality"), ("Modality", "MG", "modality"),
+        ("BodyPartExamined", "HAND", "body-part"), ("BodyPartExamined", "RIBCAGE", "body-part"),
+        ("ViewPosition", "LL", "view"), ("ViewPosition", "LATERAL", "view"), ("ViewPosition", "RLO", "view"),
+        ("PatientOrientation", "A\\F", "view"), ("PatientOrientation", "P\\F", "view"),
+        ("PresentationIntentType", "FOR PROCESSING", "intent"),
+        ("ImageType", "LOCALIZER", "localizer"),
+    ],
+)  # fmt: skip
+def test_any_other_is_refused_with_its_code_and_value(element: str, value: str, code: str) -> None:
+    refusal = GUARD.refusal(CHEST | {element: value})
+
+    assert refusal is not None
+    assert code == refusal.code
+    assert element in refusal.reason
+    assert value in refusal.reason
+
+
+def test_a_lateral_view_code_is_refused_where_no_view_position_is() -> None:
+    refusal = GUARD.refusal({"Modality": "DX", "ViewCodeSequence": codes.cid4010.LeftLateral.value})
+
+    assert refusal is not None
+    assert refusal.code == "view"
+
+
+def test_the_frontal_view_codes_are_those_of_the_standard() -> None:
+    assert VIEW_CODES[codes.cid4010.AnteroPosterior.value] == "AP"
+    assert VIEW_CODES[codes.cid4010.PosteroAnterior.value] == "PA"

@@ -1,0 +1,85 @@
+"""A film is prepared alike in training and in serving, whatever window or padding it came with."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference.enhancement import ENHANCEMENTS
+from inference.errors import UnsuitableFilmError
+from inference.preprocessing import Preprocessing
+from inference.types import Radiograph
+
+PREPROCESSING = Preprocessing(96, 0.5, 0.5, (0.5, 99.5))
+
+
+def film(rows: int = 300, columns: int = 200) -> np.ndarray:
+    """Return a smooth film that is nowhere even."""
+    down, across = np.mgrid[0 : 1 : rows * 1j, 0 : 1 : columns * 1j]
+    return (0.5 + 0.25 * np.sin(7 * down + 3 * across) + 0.2 * across).clip(0, 1).astype(np.float32)
+
+
+def test_the_tensor_is_one_channel_of_the_model_grid() -> None:
+    prepared = PREPROCESSING.prepare(Radiograph(film()))
+
+    assert ((1, 96, 96), np.float32) == (prepared.tensor.shape, prepared.tensor.dtype)
+    assert prepared.tensor.min() == -1.0
+    assert prepared.tensor.max() == 1.0
+
+
+@settings(deadline=None)
+@given(st.floats(0.2, 1.0), st.floats(0.0, 1.0))
+def test_another_window_that_clips_nothing_gives_the_same_tensor(width: float, place: float) -> None:
+    shown = film() * np.float32(width) + np.float32(place * (1.0 - width))
+
+    expected = PREPROCESSING.prepare(Radiograph(film())).tensor
+    assert pytest.approx(expected, abs=1e-4) == PREPROCESSING.prepare(Radiograph(shown)).tensor
+
+
+def test_padding_around_a_film_does_not_shrink_it() -> None:
+    inner = film()
+    outer, padding = np.zeros((400, 420), np.float32), np.ones((400, 420), bool)
+    outer[50:350, 120:320], padding[50:350, 120:320] = inner, False
+
+    prepared = PREPROCESSING.prepare(Radiograph(outer, padding))
+
+    assert (PREPROCESSING.prepare(Radiograph(inner)).tensor == prepared.tensor).all()
+    assert prepared.geometry.source == (400, 420)
+
+
+def test_a_prepared_film_and_the_preprocessing_travel_to_another_process() -> None:
+    prepared = PREPROCESSING.prepare(Radiograph(film(), attributes={"Modality": "CR"}))
+
+    returned, preprocessing = pickle.loads(pickle.dumps((prepared, PREPROCESSING)))  # noqa: S301 - our own bytes
+
+    assert (prepared.tensor == returned.tensor).all()
+    assert (prepared.geometry, PREPROCESSING) == (returned.geometry, preprocessing)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_a_film_without_contrast_is_refused(level: float) -> None:
+    with pytest.raises(UnsuitableFilmError, match=r"a contrast of 0\.0000") as refusal:
+        PREPROCESSING.prepare(Radiograph(np.full((64, 64), level, np.float32)))
+
+    assert refusal.value.code == "pixels"
+
+
+def test_a_film_with_values_that_are_not_finite_is_refused() -> None:
+    broken = film()
+    broken[100:200] = np.nan
+
+    with pytest.raises(UnsuitableFilmError, match="not every value is finite"):
+        PREPROCESSING.prepare(Radiograph(broken))
+
+
+def test_equalization_raises_local_contrast_and_stays_in_range() -> None:
+    flat = np.random.default_rng(0).normal(0.5, 0.02, (96, 96)).astype(np.float32)
+
+    equalized = ENHANCEMENTS["adaptive-equalization"](flat)
+
+    assert equalized.std() > 1.2 * flat.std()
+    assert 0.0 <= equalized.min() <= equalized.max() <= 1.0

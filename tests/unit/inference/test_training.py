@@ -1,0 +1,186 @@
+"""Training runs from a recipe, gives an exact map, and never mixes subjects between splits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference.errors import InvalidRecipeError, MissingDataError
+from inference.figures import Outcome
+from inference.films import FilmFolder, LabelledFilm, child_split, radiologist_target, text_targets
+
+torch = pytest.importorskip("torch", reason="the extra 'train' is not installed")
+
+from inference.models import load_model  # noqa: E402 - only with torch
+from inference.training.augmentation import Augmentation  # noqa: E402
+from inference.training.calibration import best_temperature, best_threshold  # noqa: E402
+from inference.training.export import export  # noqa: E402
+from inference.training.network import FilmClassifier, imagenet_classifier  # noqa: E402
+from inference.training.recipe import read_recipe  # noqa: E402
+from inference.training.run import Trainer  # noqa: E402
+
+RECIPE = Path(__file__).parents[3] / "inference" / "recipes" / "pneumonia-lite0.toml"
+
+
+@pytest.fixture(scope="module")
+def films(chest_films: Path) -> list[LabelledFilm]:
+    return FilmFolder(chest_films).films(seed=1)
+
+
+@pytest.fixture(scope="module")
+def classifier() -> FilmClassifier:
+    torch.manual_seed(3)
+    classifier = imagenet_classifier().eval()
+    torch.nn.init.normal_(classifier.head.weight, std=0.05)
+    return classifier
+
+
+def test_a_logit_is_the_mean_of_its_map(classifier: FilmClassifier) -> None:
+    logits, cams = classifier(torch.randn(2, 1, 96, 96))
+
+    assert pytest.approx(cams.mean(dim=(2, 3)).detach().numpy(), abs=1e-5) == logits.detach().numpy()
+
+
+def test_the_map_equals_grad_cam(classifier: FilmClassifier) -> None:
+    features = classifier.features(torch.randn(1, 1, 96, 96)).detach().requires_grad_()
+    logit = classifier.head(features).mean(dim=(2, 3))
+    (gradient,) = torch.autograd.grad(logit.sum(), features)
+    # Selvaraju et al., ICCV 2017: weights are the gradients pooled over the map.
+    weights = gradient.sum(dim=(2, 3), keepdim=True)
+    grad_cam = (weights * features).sum(dim=1)
+
+    assert (
+        pytest.approx(grad_cam.detach().numpy(), abs=1e-4) == classifier.head(features)[:, 0].detach().numpy()
+    )
+
+
+def test_a_cell_of_the_map_lies_over_what_it_shows(classifier: FilmClassifier) -> None:
+    films = torch.randn(4, 1, 224, 224, requires_grad=True)
+    (gradient,) = torch.autograd.grad(classifier(films)[1][:, 0, 3, 3].sum(), films)
+    strength = gradient.square().sum(dim=(0, 1, 3))
+    rows = torch.arange(224) + 0.5
+
+    half_a_cell = 16.0
+    assert abs(float((strength * rows).sum() / strength.sum()) - 112.0) < 0.75 * half_a_cell
+
+
+def test_the_exported_graph_gives_the_same_logits_and_maps(
+    classifier: FilmClassifier, tmp_path: Path
+) -> None:
+    from inference.models.onnx import OnnxNetwork
+
+    export(classifier, 96, tmp_path / "model.onnx")
+    films = torch.randn(3, 1, 96, 96)
+    logits, cams = OnnxNetwork(tmp_path / "model.onnx").run(films.numpy())
+
+    with torch.inference_mode():
+        expected_logits, expected_cams = classifier(films)
+    assert pytest.approx(expected_logits.numpy(), abs=1e-4) == logits
+    assert pytest.approx(expected_cams.numpy(), abs=1e-3) == cams
+
+
+def short_recipe(folder: Path) -> Path:
+    text = RECIPE.read_text(encoding="utf-8")
+    start, end = text.index("steps = "), text.index("batch = 32")
+    text = text[:start] + "steps = [{ epochs = 1, side = 64 }]\nfilms_per_epoch = 32\n" + text[end:]
+    text = (
+        text.replace("batch = 32", "batch = 8")
+        .replace("side = 192", "side = 64")
+        .replace("threads = 2", "threads = 1")
+    )
+    start, end = text.index("[shares]"), text.index("[input]")
+    text = text[:start] + '[shares]\n"children-" = 0.5\n"adults-" = 0.5\n\n' + text[end:]
+    (folder / "recipe.toml").write_text(text, encoding="utf-8")
+    return folder / "recipe.toml"
+
+
+def test_a_short_run_gives_a_model_that_reads_films(chest_films: Path, tmp_path: Path) -> None:
+    steps: list[object] = []
+    Trainer(short_recipe(tmp_path), chest_films, tmp_path / "model", steps.append, most_films=100).run()
+
+    model = load_model(tmp_path / "model")
+
+    assert len(steps) == 4
+    assert model.preprocessing.side == 64
+    assert model.temperatures[0] > 0.0
+
+
+def test_a_stranger_to_the_recipe_is_named_with_every_other_fault(tmp_path: Path) -> None:
+    text = RECIPE.read_text(encoding="utf-8").replace("batch = 32", "batch = 0\nbatches = 3")
+    (tmp_path / "recipe.toml").write_text(text, encoding="utf-8")
+
+    with pytest.raises(InvalidRecipeError, match=r"(?s)batch: .*batches: "):
+        read_recipe(tmp_path / "recipe.toml")
+
+
+def test_a_folder_without_films_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        MissingDataError, match=r"kermany\.csv, kermany224\.zip, nih\.csv, nih448\.zip not found"
+    ):
+        FilmFolder(tmp_path)
+
+
+def test_no_subject_is_in_two_splits(films: list[LabelledFilm]) -> None:
+    splits: dict[str, set[str]] = {}
+    for film in films:
+        splits.setdefault(film.subject, set()).add(film.split)
+
+    # A subject of the official test folder may have further films, which are then not used at all.
+    mixed = [each - {"unused"} for each in splits.values()]
+    assert max(map(len, mixed)) == 1
+
+
+def test_no_film_of_the_official_test_folder_is_trained_on(
+    films: list[LabelledFilm], chest_films: Path
+) -> None:
+    rows = FilmFolder(chest_films).table("kermany.csv")
+    official = {row["group"] for row in rows if row["kaggle_split"] == "test"}
+
+    assert not official & {film.subject for film in films if film.split in ("train", "validation")}
+
+
+def test_the_split_of_a_child_depends_on_the_subject_alone() -> None:
+    first, second = ({"kaggle_split": "train", "group": "A", "file": name} for name in "xy")
+
+    assert child_split(first, set(), 1) == child_split(second, set(), 1)
+
+
+def test_radiologists_are_believed_before_the_report() -> None:
+    row = {"rsna_class": "Normal", "google_airspace_opacity": "YES", "findings": "Pneumonia"}
+
+    assert radiologist_target(row) == 0.0
+
+
+def test_report_text_aims_at_how_often_radiologists_agreed() -> None:
+    read = {"google_airspace_opacity": "", "findings": "Pneumonia"}
+    rows = [read | {"rsna_class": name} for name in ("Lung Opacity", "Normal", "Normal")]
+
+    assert pytest.approx(1.5 / 4) == text_targets(rows)["pneumonia"]
+
+
+def test_augmentation_follows_the_seed_and_keeps_the_range() -> None:
+    film = np.random.default_rng(0).random((224, 224), np.float32)
+
+    first, second = (Augmentation().changed(film, np.random.default_rng(5)) for _ in range(2))
+
+    assert (first == second).all()
+    assert 0.0 <= first.min() <= first.max() <= 1.0
+    assert min(first.shape) >= 224
+
+
+def test_the_temperature_undoes_overconfidence() -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 1.5, 4000)
+    truth = random.random(4000) < 1 / (1 + np.exp(-logits))
+
+    assert pytest.approx(3.0, rel=0.1) == best_temperature([logits * 3.0], [truth])
+
+
+def test_the_threshold_lies_between_the_classes() -> None:
+    scores = np.array([0.1, 0.2, 0.3, 0.7, 0.8])
+    truth = np.array([False, False, False, True, True])
+    outcome = Outcome(scores, truth, np.array(list("abcde")))
+
+    assert pytest.approx(0.5, abs=0.02) == best_threshold([outcome])
