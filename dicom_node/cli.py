@@ -1,4 +1,7 @@
-"""The command line."""
+"""The command line.
+
+Commands import what they need when they run: `--help` and a wrong option answer at once.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,16 @@ import socket
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 from rich.console import Console
 
 from dicom_node.errors import NodeError
 from dicom_node.settings import load_settings
+
+if TYPE_CHECKING:
+    from dicom_node.node import Node
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -73,9 +79,7 @@ def receive(
     config: Config = None,
     data_dir: DataDir = None,
     slot: Annotated[int, typer.Option(help="Number of this receiver on this machine.")] = 0,
-    inherit: Annotated[
-        bool, typer.Option("--inherit", help="Listen on the socket that is standard input.")
-    ] = False,
+    inherit: Annotated[bool, typer.Option("--inherit", help="Listen on the socket that is standard input.")] = False,
 ) -> None:
     """Run one receiver alone."""
     from dicom_node.node import receiving

@@ -69,7 +69,8 @@ def _scp(settings: Settings) -> Sequence[str]:
         "Associations: default AE title `AINODE`; an association with another called AE title is rejected",
         "(permanent, called AE title not recognised), likewise a calling AE title that is not listed, where a list is",
         f"configured. At most {receive.maximum_associations} at once a receiver process by default, beyond that:",
-        "rejected, transient, local limit exceeded. Asynchronous operations are not negotiated. Maximum PDU 262 144 bytes.",
+        "rejected, transient, local limit exceeded. Asynchronous operations are not negotiated. Maximum PDU 262 144",
+        "bytes.",
         f"An association that is silent for {receive.network_timeout_s:.0f} s (default) is aborted.",
         "",
         *_table(
@@ -90,8 +91,8 @@ def _scp(settings: Settings) -> Sequence[str]:
                 ),
             ],
         ),
-        "Instances are not coerced. An instance with a known SOP Instance UID and other bytes is kept beside the first,",
-        "flagged, and not read.",
+        "Instances are not coerced. An instance with a known SOP Instance UID and other bytes is kept beside the",
+        "first, flagged, and not read.",
         "",
     ]
 
@@ -122,17 +123,15 @@ def _scu() -> Sequence[str]:
 
 
 def _created() -> Sequence[str]:
-    rows = [
-        (kind, f"{UID(uid).name} ({uid})", number, description) for kind, uid, number, description in CREATED
-    ]
+    rows = [(kind, f"{UID(uid).name} ({uid})", number, description) for kind, uid, number, description in CREATED]
     return [
         "## 4 Instances that the node creates",
         "",
         *_table(("object", "SOP class", "SeriesNumber", "SeriesDescription"), rows),
         "In the study of the film that was read, with its patient and study attributes byte for byte and its",
-        "SpecificCharacterSet; where these do not survive re-reading unchanged, nothing is sent. UIDs derive from what the",
-        "object is about (2.25 from a name-based UUID): a rebuild has the same UIDs and the same bytes. Explicit VR Little",
-        "Endian. SR: TID 1500, flags COMPLETE, UNVERIFIED, PRELIMINARY. ContributingEquipmentSequence names the node;",
+        "SpecificCharacterSet; where these do not survive re-reading unchanged, nothing is sent. UIDs derive from what",
+        "the object is about (2.25 from a name-based UUID): a rebuild has the same UIDs and the same bytes. Explicit VR",
+        "Little Endian. SR: TID 1500, COMPLETE, UNVERIFIED, PRELIMINARY. ContributingEquipmentSequence names the node;",
         "an instance that names it is kept and never read. No private attributes.",
         "",
     ]

@@ -128,9 +128,7 @@ class Films:
         try:
             film = self._decoders.run(open_film, source.path, self._guard)
         except DecoderDiedError:
-            return Refusal(
-                "decoder", "the instance killed its decoder twice; it is kept and will not be read"
-            )
+            return Refusal("decoder", "the instance killed its decoder twice; it is kept and will not be read")
         if isinstance(film, Refusal):
             return film
         decoded = time.time()

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
-from structured_reports.fhir.options import FhirOptions
 
 from dicom_node.films import Answered, Films, Source
 from dicom_node.settings import Settings
 from inference.types import Prediction
 from structured_reports.build import build_results
+from structured_reports.fhir.options import FhirOptions
 from structured_reports.port import Equipment, Refusal, ReportRequest, ResultObject
 
 Spans = tuple[tuple[str, float, float], ...]

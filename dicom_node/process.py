@@ -41,9 +41,7 @@ def process_files(settings: Settings, paths: Sequence[Path], out_dir: Path, cons
     ):
         for uid, sources in track(studies.items(), description="studies", console=console):
             study = pipeline.read(sources, made_at=datetime.now().astimezone(), generation=1)
-            lines.write(
-                json.dumps(_line(uid, sources, study, _write(out_dir, uid, study)), ensure_ascii=False) + "\n"
-            )
+            lines.write(json.dumps(_line(uid, sources, study, _write(out_dir, uid, study)), ensure_ascii=False) + "\n")
             lines.flush()
             console.print(f"{study_key(uid)}  {_sentence(study)}", highlight=False)
 
@@ -86,9 +84,7 @@ def _write(out_dir: Path, uid: str, study: StudyResult) -> list[str]:
 
 def _line(uid: str, sources: Sequence[Source], study: StudyResult, written: list[str]) -> dict[str, Any]:
     refused = study.outcome if isinstance(study.outcome, Refusal) else None
-    scores = (
-        {} if isinstance(study.outcome, Refusal) else {one.finding.name: one for one in study.outcome.scores}
-    )
+    scores = {} if isinstance(study.outcome, Refusal) else {one.finding.name: one for one in study.outcome.scores}
     return {
         "study": uid,
         "files": [str(source.path) for source in sources],

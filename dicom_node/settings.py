@@ -139,8 +139,7 @@ def _destinations(tables: Any) -> tuple[Any, ...]:  # noqa: ANN401
             faults.append(f"destination.{index}.{error}")
     names = [destination.name for destination in built]
     faults += [
-        f"destination: two are named {name!r}; names are unique"
-        for name in {n for n in names if names.count(n) > 1}
+        f"destination: two are named {name!r}; names are unique" for name in {n for n in names if names.count(n) > 1}
     ]
     if faults:
         raise _FaultsError("\n".join(faults))

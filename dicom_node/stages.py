@@ -64,14 +64,13 @@ class ReadStage:
             return None
         reached("read-begun")
         try:
-            return self._read(generation)
+            self._read(generation)
         except Exception as error:
             say(
-                events.ReadFailed(
-                    study_key(generation.study_uid), generation.number, generation.attempts, _kind(error)
-                )
+                events.ReadFailed(study_key(generation.study_uid), generation.number, generation.attempts, _kind(error))
             )
-            return min(5.0 * 2**generation.attempts, LONGEST_WAIT_S)
+            return min(5.0 * 2.0**generation.attempts, LONGEST_WAIT_S)
+        return None
 
     def _read(self, generation: Generation) -> None:
         begun = time.time()
@@ -89,9 +88,7 @@ class ReadStage:
         for source in sources:
             self.pipeline.films.forget(source.sha256)
         outcome = study.outcome.code if isinstance(study.outcome, Refusal) else "read"
-        say(
-            events.StudyRead(study_key(generation.study_uid), generation.number, outcome, time.time() - begun)
-        )
+        say(events.StudyRead(study_key(generation.study_uid), generation.number, outcome, time.time() - begun))
 
     def _record(self, generation: Generation, study: StudyResult) -> None:
         begun = time.time()
@@ -150,7 +147,8 @@ class DeliverStage:
         try:
             proof = self._deliver(delivery, recorded)
         except RejectedError as error:
-            return self._reject(delivery, error)
+            self._reject(delivery, error)
+            return None
         except DestinationUnavailableError as error:
             return self._postpone(delivery, str(error), error.retry_after_s)
         except Exception as error:
@@ -170,9 +168,7 @@ class DeliverStage:
     def _load(self, delivery: Delivery, recorded: RecordedResult) -> ResultObject:
         result = self.results.read(recorded)
         if hashlib.sha256(result.content).hexdigest() != recorded.sha256:
-            raise RejectedError(
-                f"{delivery.destination}: {recorded.kind}: the recorded bytes have changed on disk"
-            )
+            raise RejectedError(f"{delivery.destination}: {recorded.kind}: the recorded bytes have changed on disk")
         return result
 
     def _accept(self, delivery: Delivery, proof: Sequence[Acceptance], begun: float) -> None:

@@ -97,9 +97,7 @@ def explain(node: Node, wanted: str) -> Report:
     with node.database().connect() as connection:
         uid = views.find_study(connection, wanted)
         if uid is None:
-            raise UnknownStudyError(
-                f"no study {wanted!r} has arrived (give its Study Instance UID or its key)"
-            )
+            raise UnknownStudyError(f"no study {wanted!r} has arrived (give its Study Instance UID or its key)")
         instances = views.instances_of(connection, uid)
         generations = views.generations_of(connection, uid)
     lines = [f"[bold]study {study_key(uid)}[/]", *_arrivals(instances)]
@@ -115,9 +113,7 @@ def retry_deliveries(node: Node, wanted: str | None) -> int:
     with writing(database) as connection:
         uid = views.find_study(connection, wanted) if wanted else None
         if wanted and uid is None:
-            raise UnknownStudyError(
-                f"no study {wanted!r} has arrived (give its Study Instance UID or its key)"
-            )
+            raise UnknownStudyError(f"no study {wanted!r} has arrived (give its Study Instance UID or its key)")
         waiting = deliveries.undelivered(connection, uid)
         for delivery_id, destination, _ in waiting:
             deliveries.reopen(connection, delivery_id)
@@ -131,20 +127,16 @@ def _arrivals(instances: Sequence[Row]) -> list[str]:
     for sender in dict.fromkeys(row["calling_ae"] for row in instances):
         sent = [row for row in instances if row["calling_ae"] == sender]
         modalities = ", ".join(sorted({row["modality"] or "no modality" for row in sent}))
-        lines.append(
-            f"{_clock(sent[0]['stored_at'])}  {len(sent)} instances ({modalities}) from {sender or 'a scan of the spool'}"
-        )
+        source = sender or "a scan of the spool"
+        lines.append(f"{_clock(sent[0]['stored_at'])}  {len(sent)} instances ({modalities}) from {source}")
     for row in instances:
         if row["own"]:
             lines.append(f"{_clock(row['stored_at'])}  a result of this node came back; kept, not read")
         if row["conflict"]:
-            lines.append(
-                f"{_clock(row['stored_at'])}  [red]an instance has the UID of another with other bytes[/]; both kept, the first is read"
-            )
+            lines.append(f"{_clock(row['stored_at'])}  [red]an instance has the UID of another with other bytes[/]")
+            lines.append("          both are kept, the first is read")
         if row["released_at"] is None:
-            lines.append(
-                f"{_clock(row['stored_at'])}  its association is still open: the study is not complete"
-            )
+            lines.append(f"{_clock(row['stored_at'])}  its association is still open: the study is not complete")
     return list(dict.fromkeys(lines))
 
 
@@ -163,13 +155,13 @@ def _generation(row: Row) -> list[str]:
 def _delivery(row: Row) -> str:
     if row["state"] == deliveries.DELIVERED:
         proof = "; ".join(f"{one['kind']}: {one['proof']}" for one in row["proof"] or ())
-        return f"{_clock(row['accepted_at'])}  {row['destination']} has it ({proof or 'it takes none of these objects'})"
+        return (
+            f"{_clock(row['accepted_at'])}  {row['destination']} has it ({proof or 'it takes none of these objects'})"
+        )
     if row["state"] == deliveries.REJECTED:
         return f"          [red]{row['destination']} refused it[/]: {row['error']}"
     when = f", again at {_clock(row['next_at'])}" if row["next_at"] else ""
-    return (
-        f"          {row['destination']} waits, {row['attempts']} attempts{when}: {row['error'] or 'queued'}"
-    )
+    return f"          {row['destination']} waits, {row['attempts']} attempts{when}: {row['error'] or 'queued'}"
 
 
 def _state(row: Row | None) -> str:

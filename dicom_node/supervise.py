@@ -1,7 +1,7 @@
 """`dicom-node serve`: supervisor keeps the roles alive.
 
-It opens the DICOM port once and hands it to every receiver, so a receiver that dies refuses nobody: the kernel
-holds the connection until another one, or its successor, takes it.
+It opens the DICOM port once and hands it to every receiver, so a receiver that dies refuses nobody: the
+kernel holds the connection until another one, or its successor, takes it.
 """
 
 from __future__ import annotations
@@ -105,4 +105,5 @@ def supervise(settings: Settings, config: Path | None) -> NoReturn:
         (data_dir / folder).mkdir(parents=True, exist_ok=True)
     file = data_dir / "run" / "supervisor.conf"
     file.write_text(supervisor_config(settings, config), encoding="utf-8")
-    os.execv(sys.executable, [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(file)])
+    # The supervisor takes this process's place: who started it stops it with the same signals.
+    os.execv(sys.executable, [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(file)])  # noqa: S606

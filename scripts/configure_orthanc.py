@@ -74,18 +74,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--user", help="of Orthanc's REST API")
     parser.add_argument("--password-file", type=Path, help="file that holds the password of that user")
     parser.add_argument("--node-ae", default="AINODE", help="AE title of the node (%(default)s)")
-    parser.add_argument(
-        "--node-host", default="127.0.0.1", help="the node as Orthanc reaches it (%(default)s)"
-    )
+    parser.add_argument("--node-host", default="127.0.0.1", help="the node as Orthanc reaches it (%(default)s)")
     parser.add_argument("--node-port", type=int, default=11112, help="DICOM port of the node (%(default)s)")
     parser.add_argument("--modality", default="ainode", help="Orthanc's name for the node (%(default)s)")
     parser.add_argument("--no-echo", action="store_true", help="do not test the way to the node")
-    parser.add_argument(
-        "--send", metavar="STUDY", help="then send a study: Orthanc's id or Study Instance UID"
-    )
-    parser.add_argument(
-        "--auto", action="store_true", help="then let Orthanc send on every instance that arrives"
-    )
+    parser.add_argument("--send", metavar="STUDY", help="then send a study: Orthanc's id or Study Instance UID")
+    parser.add_argument("--auto", action="store_true", help="then let Orthanc send on every instance that arrives")
     arguments = parser.parse_args()
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", arguments.modality):
         parser.error("--modality: letters, digits, - and _ only")
@@ -146,9 +140,7 @@ def _send(client: OrthancApiClient, modality: str, study: str) -> None:
     try:
         client.modalities.send(modality, orthanc_id)
     except orthanc_errors.HttpError as error:
-        raise ConfigurationError(
-            f"--send: the node did not take the study: HTTP {error.http_status_code}"
-        ) from error
+        raise ConfigurationError(f"--send: the node did not take the study: HTTP {error.http_status_code}") from error
     print(f"sent study {orthanc_id} to {modality}")
 
 

@@ -41,7 +41,11 @@ def database(tmp_path: Path) -> Iterator:
 def as_study(source: Path, target: Path, number: int, **attributes: object) -> Path:
     """Write a copy of an image under UIDs of its own."""
     dataset = pydicom.dcmread(source)
-    for keyword, suffix in (("StudyInstanceUID", ""), ("SeriesInstanceUID", ".1"), ("SOPInstanceUID", ".1.1")):
+    for keyword, suffix in (
+        ("StudyInstanceUID", ""),
+        ("SeriesInstanceUID", ".1"),
+        ("SOPInstanceUID", ".1.1"),
+    ):
         setattr(dataset, keyword, f"2.25.4711.{number}{suffix}")
     for keyword, value in attributes.items():
         setattr(dataset, keyword, value)

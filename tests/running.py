@@ -80,7 +80,11 @@ class NodeProcess:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [PROGRAM, *arguments, "--config", str(self.config)], capture_output=True, text=True, check=False, timeout=120
+            [PROGRAM, *arguments, "--config", str(self.config)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
 
     def explain(self, study_uid: str) -> dict[str, Any] | None:

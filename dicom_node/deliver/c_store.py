@@ -17,7 +17,7 @@ from pynetdicom.presentation import PresentationContext
 
 from dicom_node.deliver.each import each
 from dicom_node.deliver.errors import SLOWLY_S, DestinationUnavailableError, RejectedError
-from dicom_node.deliver.message import encoded_data_set, limit_writes, send, store_request
+from dicom_node.deliver.message import encoded_data_set, limit_writes, pause_reactor, send, store_request
 from dicom_node.deliver.port import VALID_FROM_BIRTH, Acceptance, Kinds, Name
 from dicom_node.deliver.status import Verdict, verdict
 from dicom_node.dimse import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, SOCKET_TUNING
@@ -89,12 +89,11 @@ class StorageSCU:
         ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = self.timeout_s
         handlers: list[evt.EventHandlerType] = [
             *SOCKET_TUNING,
+            (evt.EVT_ESTABLISHED, pause_reactor),
             (evt.EVT_CONN_OPEN, limit_writes, [self.timeout_s]),
         ]
         try:
-            return ae.associate(
-                self.host, self.port, contexts, ae_title=self.called_ae, evt_handlers=handlers
-            )
+            return ae.associate(self.host, self.port, contexts, ae_title=self.called_ae, evt_handlers=handlers)
         except OSError as error:  # the host name has no address
             raise DestinationUnavailableError(f"{self.name}: {self.host}: {error}") from error
 
@@ -124,7 +123,7 @@ class StorageSCU:
         if context_id is None:
             proposed = _spoken(build_context(result.sop_class_uid, result.transfer_syntax_uid))
             raise RejectedError(f"{about}: {self._peer} does not accept {proposed} (PS3.8 9.3.3.2)")
-        status = send(assoc, store_request(result, data_set, message_id), context_id, self.timeout_s)
+        status = send(assoc, store_request(result, data_set, message_id), context_id)
         if status is None:
             raise DestinationUnavailableError(
                 f"{about}: {self._peer} ended the association or was silent for {self.timeout_s:g} s"

@@ -9,9 +9,7 @@ from dicom_node.deliver.port import Acceptance
 from structured_reports.port import ResultObject
 
 
-def each(
-    results: Sequence[ResultObject], push: Callable[[ResultObject], Acceptance]
-) -> tuple[Acceptance, ...]:
+def each(results: Sequence[ResultObject], push: Callable[[ResultObject], Acceptance]) -> tuple[Acceptance, ...]:
     """Return what `push` returns for each result; a PACS that takes no SR still gets the image.
 
     Raises

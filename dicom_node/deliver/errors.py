@@ -47,9 +47,7 @@ class DestinationUnavailableError(DeliveryError):
         Earliest next attempt, as the destination asked for or as makes sense; None leaves it to the back-off.
     """
 
-    def __init__(
-        self, message: str, accepted: Sequence[Acceptance] = (), retry_after_s: float | None = None
-    ) -> None:
+    def __init__(self, message: str, accepted: Sequence[Acceptance] = (), retry_after_s: float | None = None) -> None:
         super().__init__(message, accepted)
         self.retry_after_s = retry_after_s
 

@@ -70,9 +70,7 @@ class FhirServer:
             statement = resource_of(self._answer(client, request, f"{self.name}: metadata", {}))
         version = str(statement.get("fhirVersion", ""))
         if not version.startswith("4."):
-            raise RejectedError(
-                f"{self.name}: FHIR version {version[:20] or 'unknown'}; the node speaks 4.0 and 4.3"
-            )
+            raise RejectedError(f"{self.name}: FHIR version {version[:20] or 'unknown'}; the node speaks 4.0 and 4.3")
         transactions = "transactions" if _takes_transactions(statement) else "transactions not declared"
         return f"{self.name}: FHIR {version[:20]} at {self.base_url}, {transactions}"
 
@@ -102,21 +100,15 @@ class FhirServer:
         outcomes = _outcomes(resource_of(self._answer(client, request, about, bundle)))
         entries = objects(bundle, "entry")
         if len(outcomes) != len(entries):
-            raise RejectedError(
-                f"{about}: {len(outcomes)} outcomes for {len(entries)} entries (R4 3.1.0.11.2)"
-            )
+            raise RejectedError(f"{about}: {len(outcomes)} outcomes for {len(entries)} entries (R4 3.1.0.11.2)")
         for index, outcome in enumerate(outcomes):
             if not outcome[0].startswith("2"):
-                raise RejectedError(
-                    f"{about}: entry {index}: {outcome[0][:3] or 'no status'} in a transaction"
-                )
+                raise RejectedError(f"{about}: entry {index}: {outcome[0][:3] or 'no status'} in a transaction")
         status, location = outcomes[report_entry(bundle)]
         proof = f"{status[:3]} {location.removeprefix(self.base_url).strip('/')}"
         return Acceptance(result.kind, result.uid, proof[:200])
 
-    def _require_one(
-        self, client: httpx.Client, about: str, resource_type: str, query: str, bundle: Resource
-    ) -> None:
+    def _require_one(self, client: httpx.Client, about: str, resource_type: str, query: str, bundle: Resource) -> None:
         """Ask before the server does: an unknown patient is a matter of time, a double one is not."""
         # By POST, since a URL is logged at both ends and on the way, and this one names a patient.
         request = client.build_request(
@@ -139,9 +131,7 @@ class FhirServer:
                 f"{about}: more than one {resource_type} matches the conditional reference (R4 3.1.0.11.3)"
             )
 
-    def _answer(
-        self, client: httpx.Client, request: httpx.Request, about: str, bundle: Resource
-    ) -> httpx.Response:
+    def _answer(self, client: httpx.Client, request: httpx.Request, about: str, bundle: Resource) -> httpx.Response:
         """Return an answer of success.
 
         An attempt whose answer was lost may have been stored; `ifNoneExist` makes its repetition harmless.
@@ -169,9 +159,7 @@ def _tls(base_url: str, ca_file: Path | None) -> ssl.SSLContext | bool:
 
 def _takes_transactions(statement: Resource) -> bool:
     interactions = [
-        interaction.get("code")
-        for rest in objects(statement, "rest")
-        for interaction in objects(rest, "interaction")
+        interaction.get("code") for rest in objects(statement, "rest") for interaction in objects(rest, "interaction")
     ]
     return "transaction" in interactions
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from io import BytesIO
 
 from pynetdicom import evt
@@ -13,6 +12,9 @@ from structured_reports.port import ResultObject
 
 META_GROUP_LENGTH = b"\x02\x00\x00\x00UL\x04\x00"
 """Head of (0002,0000), the first element of a Part 10 file (PS3.10 Table 7.1-1)."""
+
+SHUTDOWN_S = 1.0
+"""For the threads of an association that is over."""
 
 MEDIUM_PRIORITY = 0x0000
 """PS3.7 Table 9.3-1."""
@@ -38,29 +40,31 @@ def store_request(result: ResultObject, data_set: bytes, message_id: int) -> C_S
     return request
 
 
-def send(assoc: Association, request: C_STORE, context_id: int, timeout_s: float) -> int | None:
-    """Return the status, None without an answer.
+def pause_reactor(event: evt.Event) -> None:
+    """Keep pynetdicom's reactor thread off the answers from the beginning of an association.
+
+    `Association.send_c_store` pauses it for each message, and takes it for paused while it is on its way to
+    look for a message once more: it then swallows an answer that comes fast, once in 300 stores of 2 MB, and
+    the store ends in a time-out.
+    """
+    event.assoc._reactor_checkpoint.clear()
+
+
+def send(assoc: Association, request: C_STORE, context_id: int) -> int | None:
+    """Return the status, None without an answer; the association is over then.
 
     What `Association.send_c_store` does after it has encoded a data set. It takes no encoded bytes, only a
     data set that it encodes anew, or a file; a temporary file would leave identity outside the spool after a
     crash.
     """
-    assoc._reactor_checkpoint.clear()
-    deadline = time.monotonic() + timeout_s
-    while not assoc._is_paused and time.monotonic() < deadline:
-        time.sleep(0.0001)
-    try:
-        if not (assoc.is_established and assoc._is_paused):
-            return None
-        assoc.dimse.send_msg(request, context_id)
-        _, response = assoc.dimse.get_msg(block=True)
-    finally:
-        assoc._reactor_checkpoint.set()
-    if response is None and assoc.is_established:
-        assoc.abort()
-    if not isinstance(response, C_STORE) or not response.is_valid_response:
-        return None
-    return response.Status
+    assoc.dimse.send_msg(request, context_id)
+    _, response = assoc.dimse.get_msg(block=True)
+    if isinstance(response, C_STORE) and response.is_valid_response:
+        return response.Status
+    assoc._reactor_checkpoint.set()
+    assoc._handle_no_response()
+    assoc.join(SHUTDOWN_S)
+    return None
 
 
 def limit_writes(event: evt.Event, timeout_s: float) -> None:

@@ -70,9 +70,7 @@ class Queues:
             lazy=True,
         )
 
-    def read(
-        self, connection: sa.Connection, generation_id: int, *, attempt: int = 1, delay_s: float = 0.0
-    ) -> None:
+    def read(self, connection: sa.Connection, generation_id: int, *, attempt: int = 1, delay_s: float = 0.0) -> None:
         """Queue the reading of a generation."""
         self.enqueue(connection, READ, READ, generation_id, attempt, delay_s)
 

@@ -35,9 +35,7 @@ class Executors:
 
     def reap(self, alive: str) -> None:
         """Queue again what silent executors were doing."""
-        silent = sa.select(executor.c.id).where(
-            executor.c.seen_at < time.time() - SILENT_S, executor.c.id != alive
-        )
+        silent = sa.select(executor.c.id).where(executor.c.seen_at < time.time() - SILENT_S, executor.c.id != alive)
         with self.database.connect() as connection:
             names = list(connection.execute(silent).scalars())
         for name in names:
@@ -45,7 +43,5 @@ class Executors:
                 say(WorkRecovered(name, adopted))
             with writing(self.database) as connection:
                 connection.execute(
-                    sa.delete(executor).where(
-                        executor.c.id == name, executor.c.seen_at < time.time() - SILENT_S
-                    )
+                    sa.delete(executor).where(executor.c.id == name, executor.c.seen_at < time.time() - SILENT_S)
                 )

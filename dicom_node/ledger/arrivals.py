@@ -61,9 +61,7 @@ class Arrivals:
         if not stored:
             return 0
         scan, now = uuid.uuid4().hex, time.time()
-        self.record(
-            [Opened(scan, "", now), *(Stored(scan, one.instance) for one in stored), Released(scan, now)]
-        )
+        self.record([Opened(scan, "", now), *(Stored(scan, one.instance) for one in stored), Released(scan, now)])
         return len(stored)
 
     def known(self, start: str) -> Collection[str]:
@@ -87,9 +85,7 @@ class Arrivals:
             )
         elif isinstance(arrival, Released):
             connection.execute(
-                sa.update(association)
-                .where(association.c.id == arrival.association)
-                .values(released_at=arrival.at)
+                sa.update(association).where(association.c.id == arrival.association).values(released_at=arrival.at)
             )
         else:
             _record_instance(connection, arrival)
@@ -97,9 +93,7 @@ class Arrivals:
 
 def _record_instance(connection: sa.Connection, arrival: Stored) -> None:
     row = asdict(arrival.instance) | {"association_id": arrival.association}
-    other = sa.select(instance.c.id).where(
-        instance.c.sop_uid == row["sop_uid"], instance.c.sha256 != row["sha256"]
-    )
+    other = sa.select(instance.c.id).where(instance.c.sop_uid == row["sop_uid"], instance.c.sha256 != row["sha256"])
     row["conflict"] = connection.execute(other.limit(1)).first() is not None
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     # A scan may have been first; the true association then replaces the scan's.

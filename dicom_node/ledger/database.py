@@ -88,9 +88,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StartError(
-                f"{what} is already running with this data directory ({path} is locked)"
-            ) from error
+            raise StartError(f"{what} is already running with this data directory ({path} is locked)") from error
         yield
 
 

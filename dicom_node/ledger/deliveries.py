@@ -44,9 +44,7 @@ class Delivery:
 
 def begin_delivery(connection: sa.Connection, delivery_id: int) -> Delivery:
     """Return a delivery and count the attempt."""
-    connection.execute(
-        sa.update(delivery).where(delivery.c.id == delivery_id).values(attempts=delivery.c.attempts + 1)
-    )
+    connection.execute(sa.update(delivery).where(delivery.c.id == delivery_id).values(attempts=delivery.c.attempts + 1))
     columns = (delivery.c.id, delivery.c.generation_id, generation.c.study_uid, delivery.c.destination,
                delivery.c.state, delivery.c.attempts, delivery.c.proof)  # fmt: skip
     row = connection.execute(
@@ -59,9 +57,7 @@ def begin_delivery(connection: sa.Connection, delivery_id: int) -> Delivery:
 
 def accept(connection: sa.Connection, delivery_id: int, proof: Sequence[dict[str, Any]], now: float) -> None:
     """Record that every object was accepted: durable point 3 when the caller commits."""
-    _set(
-        connection, delivery_id, state=DELIVERED, proof=list(proof), accepted_at=now, error=None, next_at=None
-    )
+    _set(connection, delivery_id, state=DELIVERED, proof=list(proof), accepted_at=now, error=None, next_at=None)
 
 
 def postpone(connection: sa.Connection, delivery_id: int, error: str, next_at: float) -> None:

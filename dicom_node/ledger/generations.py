@@ -113,7 +113,7 @@ def arrived_since(connection: sa.Connection, last: int) -> list[Arrived]:
     return [Arrived(*row) for row in connection.execute(query)]
 
 
-def _due(now: float) -> sa.Select[tuple[str, float]]:
+def _due(now: float) -> sa.Select[Any]:
     last_quiet = sa.func.max(instance.c.stored_at + association.c.quiet_s)
     released = sa.func.min(sa.case((association.c.released_at.is_(None), 0), else_=1))
     return (
@@ -130,19 +130,13 @@ def _unsealed() -> sa.ColumnElement[bool]:
 
 
 def _seal(connection: sa.Connection, study_uid: str, quiet_ended_at: float, now: float) -> Sealed | None:
-    former = sa.select(sa.func.coalesce(sa.func.max(generation.c.number), 0)).where(
-        generation.c.study_uid == study_uid
-    )
+    former = sa.select(sa.func.coalesce(sa.func.max(generation.c.number), 0)).where(generation.c.study_uid == study_uid)
     number = int(connection.execute(former).scalar_one()) + 1
     row = {"study_uid": study_uid, "number": number, "state": SEALED}
-    made = connection.execute(
-        sa.insert(generation).values(**row, quiet_ended_at=quiet_ended_at, sealed_at=now)
-    )
+    made = connection.execute(sa.insert(generation).values(**row, quiet_ended_at=quiet_ended_at, sealed_at=now))
     (generation_id,) = made.inserted_primary_key or (None,)
     taken = connection.execute(
-        sa.update(instance)
-        .where(instance.c.study_uid == study_uid, _unsealed())
-        .values(generation_id=generation_id)
+        sa.update(instance).where(instance.c.study_uid == study_uid, _unsealed()).values(generation_id=generation_id)
     )
     return Sealed(int(generation_id), study_uid, number, taken.rowcount) if generation_id else None
 
@@ -150,9 +144,7 @@ def _seal(connection: sa.Connection, study_uid: str, quiet_ended_at: float, now:
 def begin_reading(connection: sa.Connection, generation_id: int) -> Generation:
     """Return a generation and count the attempt, so that one which kills its reader is noticed."""
     connection.execute(
-        sa.update(generation)
-        .where(generation.c.id == generation_id)
-        .values(attempts=generation.c.attempts + 1)
+        sa.update(generation).where(generation.c.id == generation_id).values(attempts=generation.c.attempts + 1)
     )
     return _load(connection, generation_id)
 
@@ -213,15 +205,11 @@ def record_results(
 def results_of(connection: sa.Connection, generation_id: int) -> tuple[RecordedResult, ...]:
     """Return the recorded result objects in the order in which they were made."""
     columns = [result.c[name] for name in RecordedResult.__dataclass_fields__]
-    rows = connection.execute(
-        sa.select(*columns).where(result.c.generation_id == generation_id).order_by(result.c.id)
-    )
+    rows = connection.execute(sa.select(*columns).where(result.c.generation_id == generation_id).order_by(result.c.id))
     return tuple(RecordedResult(*row) for row in rows)
 
 
-def add_timings(
-    connection: sa.Connection, generation_id: int, spans: Sequence[tuple[str, float, float]]
-) -> None:
+def add_timings(connection: sa.Connection, generation_id: int, spans: Sequence[tuple[str, float, float]]) -> None:
     """Record stages of a generation: name, start (seconds since the epoch), duration in seconds."""
     if spans:
         rows = [

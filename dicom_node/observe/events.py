@@ -8,30 +8,31 @@ from __future__ import annotations
 import logging
 import sys
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import ClassVar
 
 import structlog
 
 
-class Event(Protocol):
-    """A dataclass whose fields hold no identity."""
+@dataclass(frozen=True)
+class Event:
+    """Something that happened; its fields hold no identity."""
 
-    __dataclass_fields__: dict[str, object]
+    is_trouble: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
-class Started:
+class Started(Event):
     role: str
     detail: str = ""
 
 
 @dataclass(frozen=True)
-class Stopped:
+class Stopped(Event):
     role: str
 
 
 @dataclass(frozen=True)
-class InstanceStored:
+class InstanceStored(Event):
     study: str
     calling_ae: str
     sop_class: str
@@ -41,27 +42,31 @@ class InstanceStored:
 
 
 @dataclass(frozen=True)
-class InstanceRefused:
+class InstanceRefused(Event):
+    is_trouble: ClassVar[bool] = True
+
     calling_ae: str
     status: str
     reason: str
 
 
 @dataclass(frozen=True)
-class IndexUnavailable:
+class IndexUnavailable(Event):
+    is_trouble: ClassVar[bool] = True
+
     waiting: int
     reason: str
 
 
 @dataclass(frozen=True)
-class StudySealed:
+class StudySealed(Event):
     study: str
     generation: int
     instances: int
 
 
 @dataclass(frozen=True)
-class StudyRead:
+class StudyRead(Event):
     study: str
     generation: int
     outcome: str
@@ -69,7 +74,9 @@ class StudyRead:
 
 
 @dataclass(frozen=True)
-class ReadFailed:
+class ReadFailed(Event):
+    is_trouble: ClassVar[bool] = True
+
     study: str
     generation: int
     attempt: int
@@ -77,19 +84,16 @@ class ReadFailed:
 
 
 @dataclass(frozen=True)
-class DecoderDied:
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Delivered:
+class Delivered(Event):
     study: str
     destination: str
     attempt: int
 
 
 @dataclass(frozen=True)
-class DeliveryDelayed:
+class DeliveryDelayed(Event):
+    is_trouble: ClassVar[bool] = True
+
     study: str
     destination: str
     attempt: int
@@ -98,7 +102,9 @@ class DeliveryDelayed:
 
 
 @dataclass(frozen=True)
-class DeliveryRejected:
+class DeliveryRejected(Event):
+    is_trouble: ClassVar[bool] = True
+
     study: str
     destination: str
     attempt: int
@@ -106,19 +112,16 @@ class DeliveryRejected:
 
 
 @dataclass(frozen=True)
-class WorkRecovered:
+class WorkRecovered(Event):
     executor: str
     workflows: int
 
 
 @dataclass(frozen=True)
-class SealerFailed:
+class SealerFailed(Event):
+    is_trouble: ClassVar[bool] = True
+
     error: str
-
-
-_WARNINGS = (
-    InstanceRefused, IndexUnavailable, ReadFailed, DecoderDied, DeliveryDelayed, DeliveryRejected, SealerFailed,
-)  # fmt: skip
 
 
 def configure_logs() -> None:
@@ -140,5 +143,5 @@ def configure_logs() -> None:
 def say(event: Event) -> None:
     """Log one event."""
     logger = structlog.get_logger()
-    level = logger.warning if isinstance(event, _WARNINGS) else logger.info
-    level(type(event).__name__, **asdict(event))  # type: ignore[call-overload]
+    level = logger.warning if event.is_trouble else logger.info
+    level(type(event).__name__, **asdict(event))

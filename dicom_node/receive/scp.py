@@ -7,12 +7,12 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from socketserver import BaseServer
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from pynetdicom import AE, _config, evt
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
@@ -68,11 +68,15 @@ class _SharedSocketServer(ThreadedAssociationServer):
     request_queue_size = 128
     listener: socket.socket | None = None
 
+    @property
+    def _socket(self) -> socket.socket:
+        return cast(socket.socket, self.socket)
+
     def server_bind(self) -> None:
         if self.listener is None:
             super().server_bind()
             return
-        self.socket.close()
+        self._socket.close()
         self.socket = self.listener
         self.server_address = self.socket.getsockname()
 
@@ -80,7 +84,7 @@ class _SharedSocketServer(ThreadedAssociationServer):
         if self.listener is None:
             super().server_activate()
         # Another receiver may take the connection between select and accept.
-        self.socket.setblocking(False)
+        self._socket.setblocking(False)
 
     def shutdown(self) -> None:
         # pynetdicom's own asks the AE to forget the server, which only `AE.start_server` makes known to it.
@@ -91,7 +95,7 @@ class _SharedSocketServer(ThreadedAssociationServer):
         if self.listener is None:
             super().server_close()
         else:
-            self.socket.close()
+            self._socket.close()
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
@@ -141,9 +145,7 @@ class StorageSCP:
         _config.STORE_RECV_CHUNKED_DATASET = True
         # Every storage SOP class, retired and private ones too, in the first transfer syntax that is proposed.
         _config.UNRESTRICTED_STORAGE_SERVICE = True
-        thread = threading.Thread(
-            target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="scp", daemon=True
-        )
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="scp", daemon=True)
         thread.start()
         try:
             yield server.server_address[1]
@@ -161,9 +163,7 @@ class StorageSCP:
                 server_class=type("Server", (_SharedSocketServer,), {"listener": self.listener}),
             )
         except OSError as error:
-            raise StartError(
-                f"receive.port: {self.host}:{self.port}: {error.strerror}; choose a free port"
-            ) from error
+            raise StartError(f"receive.port: {self.host}:{self.port}: {error.strerror}; choose a free port") from error
 
     def _application_entity(self) -> AE:
         ae = AE(self.ae_title)
@@ -196,7 +196,7 @@ class _Reception:
         self._incoming = incoming
         self._open: dict[int, _Association] = {}
 
-    def handlers(self) -> list[tuple[Any, Callable[..., Any]]]:
+    def handlers(self) -> list[evt.EventHandlerType]:
         return [
             *dimse.SOCKET_TUNING,
             (evt.EVT_C_ECHO, lambda _event: SUCCESS),

@@ -41,18 +41,12 @@ def read_header(path: Path) -> Dataset:
         NotImplementedError,
         EOFError,
     ) as error:
-        raise NotAnInstanceError(
-            CANNOT_UNDERSTAND, f"not a readable data set ({type(error).__name__})"
-        ) from error
+        raise NotAnInstanceError(CANNOT_UNDERSTAND, f"not a readable data set ({type(error).__name__})") from error
     for keyword, value in identifiers.items():
         if not value:
-            raise NotAnInstanceError(
-                CANNOT_UNDERSTAND, f"{keyword} is missing (PS3.3 C.7.2.1, C.7.3.1, C.12.1)"
-            )
+            raise NotAnInstanceError(CANNOT_UNDERSTAND, f"{keyword} is missing (PS3.3 C.7.2.1, C.7.3.1, C.12.1)")
         if len(value) > 64 or not value.isascii() or not value.isprintable():
-            raise NotAnInstanceError(
-                CANNOT_UNDERSTAND, f"{keyword} is not a UID of at most 64 characters (PS3.5 9)"
-            )
+            raise NotAnInstanceError(CANNOT_UNDERSTAND, f"{keyword} is not a UID of at most 64 characters (PS3.5 9)")
     return header
 
 

@@ -11,7 +11,6 @@ Names are digests: no identity, nothing that a sender chose becomes a path.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -156,7 +155,7 @@ class Spool:
             modality=str(header.get("Modality") or "")[:16],
             sha256=digest,
             path=str(file.relative_to(self.root)),
-            size=os.stat(file).st_size,
+            size=file.stat().st_size,
             stored_at=time.time(),
             own=self.is_own(header),
         )

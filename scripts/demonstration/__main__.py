@@ -70,7 +70,13 @@ class Peers:
         return time.time()
 
     def _send_by_modality(self, study: DemoStudy) -> float:
-        command = [sys.executable, str(HERE / "sender.py"), str(self.node.port), demo_node.AE_TITLE, str(study.file)]
+        command = [
+            sys.executable,
+            str(HERE / "sender.py"),
+            str(self.node.port),
+            demo_node.AE_TITLE,
+            str(study.file),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         if done.returncode != 0:
             raise SystemExit(f"{study.title}: the node did not take it\n{done.stderr}")

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
+
 HOST = "127.0.0.1"
 AE_TITLE = "AINODE"
 PROGRAM = Path(sys.executable).with_name("dicom-node")
@@ -125,6 +127,4 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, folder: Path)
 
 
 def _device() -> str:
-    import onnxruntime
-
     return "cuda" if "CUDAExecutionProvider" in onnxruntime.get_available_providers() else "cpu"

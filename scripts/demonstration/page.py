@@ -20,7 +20,15 @@ _STYLE = (
 
 def table(outcomes: Sequence[Outcome]) -> Table:
     """Return the table of what became of each study."""
-    shown = Table("study", "what the model said", "objects that came back", "accepted by", "seconds", "", title="Results")
+    shown = Table(
+        "study",
+        "what the model said",
+        "objects that came back",
+        "accepted by",
+        "seconds",
+        "",
+        title="Results",
+    )
     for one in outcomes:
         mark = "[green]ok[/]" if not one.faults else f"[red]{'; '.join(one.faults)}[/]"
         objects, accepted = "\n".join(one.objects), ", ".join(one.accepted)

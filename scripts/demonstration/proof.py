@@ -92,7 +92,9 @@ def _score_faults(generation: dict[str, Any], received: list[Path]) -> list[str]
     if generation["state"] != "reported":
         return []
     document = highdicom.sr.srread(reports[0])
-    numbers = [float(one.MeasuredValueSequence[0].NumericValue) for one in _items(document) if "MeasuredValueSequence" in one]
+    numbers = [
+        float(one.MeasuredValueSequence[0].NumericValue) for one in _items(document) if "MeasuredValueSequence" in one
+    ]
     score = 100 * next(iter(generation["scores"].values()))["score"]
     near = any(abs(number - score) < 0.06 or abs(100 * number - score) < 0.06 for number in numbers)
     return [] if near else ["the structured report says another score than the node"]
@@ -112,6 +114,10 @@ def _said(generation: dict[str, Any]) -> str:
     if generation["reason"]:
         return f"not performed: {generation['reason']}"
     return ", ".join(
-        f"{name} {100 * one['score']:.0f} %, {'above' if one['above'] else 'below'} the threshold of {100 * one['threshold']:.0f} %"
+        f"{name} {100 * one['score']:.0f} %, {_side(one)} {100 * one['threshold']:.0f} %"
         for name, one in generation["scores"].items()
     )
+
+
+def _side(score: dict[str, Any]) -> str:
+    return "above the threshold of" if score["above"] else "below the threshold of"

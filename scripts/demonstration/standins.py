@@ -117,13 +117,13 @@ def stand_in_fhir() -> Iterator[StandInFhir]:
     store = StandInFhir()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - http.server's name
+        def do_GET(self) -> None:
             if self.path.endswith("/metadata"):
                 self._answer(200, {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"})
             else:
                 self._answer(404, {"resourceType": "OperationOutcome", "issue": []})
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             bundle = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             entries = [{"response": response} for response in store.transact(bundle)]
             self._answer(200, {"resourceType": "Bundle", "type": "transaction-response", "entry": entries})

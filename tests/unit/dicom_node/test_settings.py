@@ -64,11 +64,17 @@ def test_without_destinations_results_go_to_a_folder_beside_the_data(tmp_path: P
     ("text", "message"),
     [
         ('[node]\nae_titel = "X"', "node.ae_titel: unknown key"),
-        ('[node]\nae_title = "seventeen letters"', "node.ae_title: 'seventeen letters': an AE title is 1 to 16"),
+        (
+            '[node]\nae_title = "seventeen letters"',
+            "node.ae_title: 'seventeen letters': an AE title is 1 to 16",
+        ),
         ("[receive]\nport = 70000", "receive.port: 70000: Input should be less than or equal to 65535"),
         ("[receive.quiet_by_sender]\nCT = -1", "receive.quiet_by_sender.CT: -1"),
         ('[work]\ndevices = ["tpu"]', "work.devices.0: 'tpu'"),
-        ('[[destination]]\nkind = "carrier-pigeon"', "destination.0.kind: 'carrier-pigeon' is not one of c-store"),
+        (
+            '[[destination]]\nkind = "carrier-pigeon"',
+            "destination.0.kind: 'carrier-pigeon' is not one of c-store",
+        ),
         ('[[destination]]\nkind = "folder"\nname = "a"', "destination.0.directory: this key is required"),
         (
             '[[destination]]\nkind = "folder"\nname = "a"\ndirectory = "x"\ncolour = "red"',
