@@ -68,9 +68,7 @@ class SourceHeader:
     def __post_init__(self) -> None:
         missing = [keyword for keyword in _NEEDED if not self.get(keyword)]
         if missing:
-            raise UnusableHeaderError(
-                f"source header: {', '.join(missing)} missing or empty (type 1 in PS3.3)"
-            )
+            raise UnusableHeaderError(f"source header: {', '.join(missing)} missing or empty (type 1 in PS3.3)")
         if not UID(str(self.get("SOPClassUID"))).is_valid:
             raise UnusableHeaderError("source header: SOPClassUID is not a UID (PS3.5 9.1)")
 
@@ -163,9 +161,7 @@ def _make_valid(carried: Dataset) -> None:
         carried.PatientSex = ""
     for keyword in ("StudyDate", "PatientBirthDate"):
         _make_valid_date(carried, keyword)
-    _replace(
-        carried, "StudyTime", _text(carried, "StudyTime").replace(":", "")
-    )  # ACR-NEMA (PS3.5 6.2, VR TM)
+    _replace(carried, "StudyTime", _text(carried, "StudyTime").replace(":", ""))  # ACR-NEMA (PS3.5 6.2, VR TM)
     if "PatientAge" in carried and not re.fullmatch(r"\d{3}[DWMY]", _text(carried, "PatientAge")):
         del carried.PatientAge
     referrer = _text(carried, "ReferringPhysicianName")

@@ -40,9 +40,7 @@ def _entry(header: SourceHeader) -> sr.ContentItem:
     """Return the source as IMAGE, or as COMPOSITE where it has no pixels (TID 1601)."""
     kind = sr.ImageContentItem if header.get("Rows") else sr.CompositeContentItem
     # TID 1601 leaves the name open; readers that index a tree by name need one
-    entry = kind(
-        concept(codes.SOURCE), header.text.SOPClassUID, header.text.SOPInstanceUID, relationship_type=CONTAINS
-    )
+    entry = kind(concept(codes.SOURCE), header.text.SOPClassUID, header.text.SOPInstanceUID, relationship_type=CONTAINS)
     descriptors = _descriptors(header)
     if descriptors:
         entry.ContentSequence = sr.ContentSequence(descriptors)

@@ -17,9 +17,7 @@ from structured_reports.regions import Region, regions_of
 from structured_reports.selection import mapped_scores
 from structured_reports.uids import derived_uid
 
-Group: TypeAlias = (
-    sr.PlanarROIMeasurementsAndQualitativeEvaluations | sr.MeasurementsAndQualitativeEvaluations
-)
+Group: TypeAlias = sr.PlanarROIMeasurementsAndQualitativeEvaluations | sr.MeasurementsAndQualitativeEvaluations
 
 
 def measurement_groups(
@@ -27,9 +25,7 @@ def measurement_groups(
 ) -> list[Group]:
     """Return the groups, those with a region first: OHIF shows nothing if it meets another before."""
     if UID(header.text.SOPClassUID).is_private:
-        raise UnusableHeaderError(
-            "source header: a region refers to an image of a standard SOP class (TID 1410)"
-        )
+        raise UnusableHeaderError("source header: a region refers to an image of a standard SOP class (TID 1410)")
     mapped = mapped_scores(request)
     groups: list[Group] = []
     for score in mapped:
@@ -75,9 +71,7 @@ def _region_group(
     )
 
 
-def _image_group(
-    card: ModelCard, score: Score, header: SourceHeader
-) -> sr.MeasurementsAndQualitativeEvaluations:
+def _image_group(card: ModelCard, score: Score, header: SourceHeader) -> sr.MeasurementsAndQualitativeEvaluations:
     return sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking(card, score, header, 0),
         finding_type=concept(score.finding.code),
@@ -88,9 +82,7 @@ def _image_group(
             _percent(codes.THRESHOLD, score.finding.threshold),
         ],
         qualitative_evaluations=[_assessment(score)],
-        source_images=[
-            sr.SourceImageForMeasurementGroup(header.text.SOPClassUID, header.text.SOPInstanceUID)
-        ],
+        source_images=[sr.SourceImageForMeasurementGroup(header.text.SOPClassUID, header.text.SOPInstanceUID)],
     )
 
 

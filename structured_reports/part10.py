@@ -84,9 +84,7 @@ def _check_identity(kind: str, content: bytes, header: SourceHeader) -> None:
         if element.VR == VR.SQ or element.keyword in REPAIRED:
             continue
         if _decoded(read, element.keyword) != _decoded(header.text, element.keyword):
-            raise IdentityMismatchError(
-                f"{kind}: {element.keyword} does not decode to the value of the source"
-            )
+            raise IdentityMismatchError(f"{kind}: {element.keyword} does not decode to the value of the source")
 
 
 def _decoded(dataset: Dataset, keyword: str) -> str:

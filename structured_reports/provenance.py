@@ -23,7 +23,6 @@ def is_own(dataset: Dataset) -> bool:
     the same ones, and a PACS may change them.
     """
     return any(
-        item.get("Manufacturer") == MARKER_MANUFACTURER
-        and item.get("ManufacturerModelName") == MARKER_MODEL_NAME
+        item.get("Manufacturer") == MARKER_MANUFACTURER and item.get("ManufacturerModelName") == MARKER_MODEL_NAME
         for item in dataset.get("ContributingEquipmentSequence") or ()
     )

@@ -48,9 +48,7 @@ def _measurement_tree(
         procedure_reported=[concept(code) for code in _procedures(header)],
         imaging_measurements=measurement_groups(request, prediction, header, map_object),
         title=concept(_title(request, prediction)),
-        language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(
-            concept(codes.ENGLISH)
-        ),
+        language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(concept(codes.ENGLISH)),
     )[0]
     # Before the measurements, which the template puts last: the notice is read first
     before = len(root.ContentSequence) - 1
@@ -96,18 +94,14 @@ def _procedures(header: SourceHeader) -> list[Code]:
     return [code for code in found if code.meaning.isascii()] or [codes.CHEST_RADIOGRAPH]
 
 
-def _document(
-    request: ReportRequest, header: SourceHeader, root: Dataset, map_object: ResultObject | None
-) -> Dataset:
+def _document(request: ReportRequest, header: SourceHeader, root: Dataset, map_object: ResultObject | None) -> Dataset:
     """Return the SR Document modules around the tree (PS3.3 C.17.1, C.17.2)."""
     dataset = envelope(request, header, REPORT)
     dataset.CompletionFlag = "COMPLETE"
     dataset.VerificationFlag = "UNVERIFIED"
     dataset.PreliminaryFlag = "PRELIMINARY"
     dataset.ReferencedPerformedProcedureStepSequence = []
-    dataset.PerformedProcedureCodeSequence = (
-        [] if isinstance(request.outcome, Refusal) else _performed(header)
-    )
+    dataset.PerformedProcedureCodeSequence = [] if isinstance(request.outcome, Refusal) else _performed(header)
     dataset.CurrentRequestedProcedureEvidenceSequence = [_evidence(request, header, map_object)]
     requests = _referenced_requests(header)
     if requests:

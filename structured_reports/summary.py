@@ -95,9 +95,10 @@ def _draw_footer(draw: ImageDraw.ImageDraw, request: ReportRequest, header: Sour
     draw.line((_MARGIN, 914, WIDTH - _MARGIN, 914), fill=RULE, width=2)
     made_at = result_time(request, header).strftime("%Y-%m-%d %H:%M")
     first, second = _footer_words(request)
-    for words, y in ((f"{first}   |   {made_at}", 940), (second, 972)):
-        line = wrapped(words, SMALLEST_TEXT, _TEXT_WIDTH, most=1)[0]
-        centred(draw, line, (_MIDDLE, y), SMALLEST_TEXT, GREY)
+    lines = wrapped(f"{first}   |   {made_at}", SMALLEST_TEXT, _TEXT_WIDTH, most=1)
+    lines += wrapped(second, SMALLEST_TEXT, _TEXT_WIDTH, most=2)
+    for number, line in enumerate(lines):
+        centred(draw, line, (_MIDDLE, 935 + 26 * number), SMALLEST_TEXT, GREY)
 
 
 def _footer_words(request: ReportRequest) -> tuple[str, str]:

@@ -77,9 +77,7 @@ def _paste(page: Image.Image, picture: NDArray[np.uint8], middle: int) -> None:
     page.paste(Image.fromarray(picture), (middle - columns // 2, (_TOP + _BOTTOM - rows) // 2))
 
 
-def _draw_source_caption(
-    draw: ImageDraw.ImageDraw, header: SourceHeader, prediction: Prediction, middle: int
-) -> None:
+def _draw_source_caption(draw: ImageDraw.ImageDraw, header: SourceHeader, prediction: Prediction, middle: int) -> None:
     centred(draw, "Source image (unchanged)", (middle, _CAPTION), 24, WHITE)
     centred(draw, _source_words(header), (middle, _DETAIL), 22, GREY)
     _draw_other_scores(draw, prediction, middle)

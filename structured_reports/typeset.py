@@ -50,9 +50,16 @@ def wrapped(words: str, size: int, width: float, most: int) -> list[str]:
         elif len(lines) < most:
             lines.append(word)
         else:
-            lines[-1] = f"{lines[-1]} ..."
+            lines[-1] = _with_dots(lines[-1], size, width)
             break
     return lines
+
+
+def _with_dots(words: str, size: int, width: float) -> str:
+    """Return `words` with three dots, as many words as leave room for them."""
+    while width_of(f"{words} ...", size) > width and " " in words:
+        words = words.rsplit(" ", 1)[0]
+    return f"{words} ..."
 
 
 def centred(
@@ -68,16 +75,12 @@ def centred(
     _draw(draw, words, at, size, colour, anchor="mm", bold=bold)
 
 
-def from_left(
-    draw: ImageDraw.ImageDraw, words: str, at: tuple[float, float], size: int, colour: Colour
-) -> None:
+def from_left(draw: ImageDraw.ImageDraw, words: str, at: tuple[float, float], size: int, colour: Colour) -> None:
     """Draw `words` to the right of the point `at`."""
     _draw(draw, words, at, size, colour, anchor="lm")
 
 
-def from_right(
-    draw: ImageDraw.ImageDraw, words: str, at: tuple[float, float], size: int, colour: Colour
-) -> None:
+def from_right(draw: ImageDraw.ImageDraw, words: str, at: tuple[float, float], size: int, colour: Colour) -> None:
     """Draw `words` to the left of the point `at`."""
     _draw(draw, words, at, size, colour, anchor="rm")
 
@@ -95,9 +98,7 @@ def png(picture: NDArray[np.uint8], longest: int) -> bytes:
     """Return a PNG, no side longer than `longest`."""
     scale = longest / max(picture.shape[:2])
     if scale < 1:
-        picture = np.asarray(
-            cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
-        )
+        picture = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     _, encoded = cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])
     return bytes(encoded)
 

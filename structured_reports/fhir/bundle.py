@@ -62,9 +62,7 @@ def check(bundle: Json) -> None:
     try:
         Bundle.model_validate(bundle)
     except ValidationError as error:
-        places = {
-            ".".join(str(part) for part in fault["loc"]) + f": {fault['msg']}" for fault in error.errors()
-        }
+        places = {".".join(str(part) for part in fault["loc"]) + f": {fault['msg']}" for fault in error.errors()}
         raise FhirInvalidError(f"bundle: {'; '.join(sorted(places))}") from None  # the cause holds identity
     found = faults(bundle)
     if found:

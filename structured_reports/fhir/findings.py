@@ -57,9 +57,7 @@ def _panel(scope: Scope, prediction: Prediction) -> Json:
             {
                 "code": concept(score.finding.code),
                 "valueQuantity": _percentage(score.score),
-                "interpretation": [
-                    {"coding": [POSITIVE if score.above else NEGATIVE], "text": score_line(score)}
-                ],
+                "interpretation": [{"coding": [POSITIVE if score.above else NEGATIVE], "text": score_line(score)}],
             }
             for score in prediction.scores
         ],

@@ -24,11 +24,7 @@ def faults(bundle: Json) -> list[str]:
     """Return what is wrong, in words that name the place; empty for a bundle that may be sent."""
     entries = bundle.get("entry", [])
     types = {entry.get("fullUrl", ""): entry["resource"]["resourceType"] for entry in entries}
-    found = (
-        []
-        if bundle.get("type") == "transaction"
-        else ["type: only a transaction resolves urn:uuid references"]
-    )
+    found = [] if bundle.get("type") == "transaction" else ["type: only a transaction resolves urn:uuid references"]
     if len(types) != len(entries):
         found.append("fullUrl: not unique (bdl-7)")
     for entry in entries:

@@ -35,9 +35,7 @@ def _refusal(refusal: Refusal) -> str:
 
 
 def _scores(prediction: Prediction) -> str:
-    head = "".join(
-        f'<th style="{_CELL}">{name}</th>' for name in ("Finding", "AI score", "Threshold", "Result")
-    )
+    head = "".join(f'<th style="{_CELL}">{name}</th>' for name in ("Finding", "AI score", "Threshold", "Result"))
     rows = "".join(_row(score) for score in prediction.scores)
     card = prediction.card
     return (

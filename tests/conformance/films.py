@@ -56,9 +56,7 @@ def request_for(source: str | Dataset, outcome: str) -> ReportRequest:
     shape = (int(header.get("Rows") or 300), int(header.get("Columns") or 250))
     score = Score(PNEUMONIA, SCORE if outcome == "positive" else 0.1234, _saliency(shape))
     display = np.broadcast_to(np.linspace(30, 220, shape[1]).astype(np.uint8), shape)
-    return ReportRequest(
-        header, np.ascontiguousarray(display), Prediction(CARD, (score,)), EQUIPMENT, MADE_AT
-    )
+    return ReportRequest(header, np.ascontiguousarray(display), Prediction(CARD, (score,)), EQUIPMENT, MADE_AT)
 
 
 def source_header(name: str) -> Dataset:

@@ -41,9 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     )
     command = [Path(sys.executable).with_name("sekmet"), "serve", "-c", settings]
     log = (folder / "log").open("w")
-    process = subprocess.Popen(
-        command, cwd=folder, stdout=log, stderr=log, env={**os.environ, "NO_COLOR": "1"}
-    )
+    process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env={**os.environ, "NO_COLOR": "1"})
     try:
         yield _ready(base, process, folder / "log")
     finally:
@@ -57,12 +55,7 @@ def _ready(base: str, process: subprocess.Popen[bytes], log: Path) -> httpx.Clie
     while time.monotonic() < deadline and process.poll() is None:
         for path in ("/fhir", ""):
             try:
-                if (
-                    httpx.get(f"{base}{path}/metadata", timeout=5)
-                    .json()
-                    .get("fhirVersion", "")
-                    .startswith("4.0")
-                ):
+                if httpx.get(f"{base}{path}/metadata", timeout=5).json().get("fhirVersion", "").startswith("4.0"):
                     return httpx.Client(base_url=base + path, timeout=30)
             except (httpx.HTTPError, ValueError):
                 time.sleep(0.3)
@@ -103,9 +96,7 @@ def test_a_push_stores_one_of_each(server, request_of) -> None:
 
     _push(server, _bundle(request_of, "positive", "20"))
 
-    assert {kind: count + 1 for kind, count in before.items()} == {
-        kind: _count(server, kind) for kind in before
-    }
+    assert {kind: count + 1 for kind, count in before.items()} == {kind: _count(server, kind) for kind in before}
 
 
 @pytest.mark.peer

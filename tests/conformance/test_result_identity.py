@@ -71,9 +71,7 @@ def test_the_name_arrives_in_the_same_bytes(name, grafted, request_of) -> None:
     assert ((sent and sent.value) or b"") == (arrived.value or b"")
 
 
-def test_words_of_our_own_beyond_ascii_turn_the_object_to_utf_8_with_the_same_name(
-    grafted, request_of
-) -> None:
+def test_words_of_our_own_beyond_ascii_turn_the_object_to_utf_8_with_the_same_name(grafted, request_of) -> None:
     request = replace(request_of(grafted("chrH31"), "negative"), notice="AI-Ergebnis für Ärzte")
 
     (result,) = build_results(request, ("report",))
@@ -108,9 +106,7 @@ def test_the_message_of_a_mismatch_names_no_patient(monkeypatch, request_of) -> 
     assert "Somebody" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"]
-)
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"])
 def test_a_header_without_a_uid_is_refused_by_name(keyword, header_of, request_of) -> None:
     header = header_of("dx")
     del header[keyword]
@@ -124,9 +120,7 @@ def test_every_chest_film_of_the_collection_gives_results(outcome, data_dir, req
     films = sorted((data_dir / "dicom" / "cxr").glob("*.dcm"))
 
     made = [
-        build_results(
-            request_of(pydicom.dcmread(film, stop_before_pixels=True), outcome), ("summary", "report")
-        )
+        build_results(request_of(pydicom.dcmread(film, stop_before_pixels=True), outcome), ("summary", "report"))
         for film in films
     ]
 

@@ -79,12 +79,8 @@ def test_a_group_with_region_comes_first(built) -> None:
     assert any(item.ValueType == "SCOORD" for item in first.ContentSequence)
 
 
-@pytest.mark.parametrize(
-    ("outcome", "title"), [("positive", "126000"), ("negative", "112000"), ("refused", "112000")]
-)
-def test_only_a_report_with_regions_has_the_title_under_which_ohif_looks_for_them(
-    outcome, title, built
-) -> None:
+@pytest.mark.parametrize(("outcome", "title"), [("positive", "126000"), ("negative", "112000"), ("refused", "112000")])
+def test_only_a_report_with_regions_has_the_title_under_which_ohif_looks_for_them(outcome, title, built) -> None:
     report = pydicom.dcmread(io.BytesIO(built("dx", outcome)["report"].content))
 
     assert title == report.ConceptNameCodeSequence[0].CodeValue
@@ -102,9 +98,7 @@ def test_the_report_names_the_heatmap_as_evidence(built) -> None:
     report = pydicom.dcmread(io.BytesIO(results["report"].content))
 
     (study,) = report.CurrentRequestedProcedureEvidenceSequence
-    named = {
-        i.ReferencedSOPInstanceUID for s in study.ReferencedSeriesSequence for i in s.ReferencedSOPSequence
-    }
+    named = {i.ReferencedSOPInstanceUID for s in study.ReferencedSeriesSequence for i in s.ReferencedSOPSequence}
     assert results["heatmap"].uid in named
 
 

@@ -20,9 +20,7 @@ Maker = Callable[..., ReportRequest]
 def score_of() -> Callable[..., Score]:
     """Return a function that makes a score, with or without a map."""
 
-    def make(
-        value: float, threshold: float = 0.5, saliency: NDArray | None = None, name: str = "pneumonia"
-    ) -> Score:
+    def make(value: float, threshold: float = 0.5, saliency: NDArray | None = None, name: str = "pneumonia") -> Score:
         code, site = Code("233604007", "SCT", name.capitalize()), Code("39607008", "SCT", "Lung")
         return Score(Finding(name, code, site, threshold), value, saliency)
 
@@ -52,9 +50,7 @@ def request_of(header: Dataset) -> Maker:
     """Return a function that makes the request of some scores, or of a refusal."""
 
     def make(*scores: Score, **changes: object) -> ReportRequest:
-        card = ModelCard(
-            "test-model", "1.0", "ab" * 32, tuple(s.finding for s in scores), "Chest films only."
-        )
+        card = ModelCard("test-model", "1.0", "ab" * 32, tuple(s.finding for s in scores), "Chest films only.")
         outcome = Prediction(card, scores) if scores else Refusal("NOT_A_CHEST_FILM", "no chest film")
         shapes = [s.saliency.shape for s in scores if s.saliency is not None]
         display = np.full(shapes[0] if shapes else (200, 300), 128, np.uint8) if scores else None

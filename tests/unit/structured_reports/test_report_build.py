@@ -13,9 +13,7 @@ from structured_reports.errors import InvalidObjectError
 
 
 def test_objects_are_built_in_the_order_of_the_table(square, score_of, request_of) -> None:
-    results = build_results(
-        request_of(score_of(0.9, saliency=square)), kinds=("fhir", "report", "heatmap", "summary")
-    )
+    results = build_results(request_of(score_of(0.9, saliency=square)), kinds=("fhir", "report", "heatmap", "summary"))
 
     assert list(BUILDERS) == [result.kind for result in results]
 

@@ -10,6 +10,9 @@ from structured_reports.errors import UnusableHeaderError
 from structured_reports.header import read_header
 from structured_reports.provenance import MARKER_MANUFACTURER, MARKER_MODEL_NAME, is_own
 
+# pydicom warns of the invalid values that these tests are about
+pytestmark = pytest.mark.filterwarnings("ignore:Invalid value:UserWarning")
+
 
 @pytest.mark.parametrize(
     ("keyword", "sent", "written"),

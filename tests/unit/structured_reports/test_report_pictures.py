@@ -72,9 +72,7 @@ def test_the_summary_shows_no_map_below_the_threshold_or_switched_off(
 
 
 @pytest.mark.parametrize("value", [0.1, 0.9, None])
-def test_no_text_of_the_summary_is_smaller_than_22_pixels(
-    value, square, score_of, request_of, monkeypatch
-) -> None:
+def test_no_text_of_the_summary_is_smaller_than_22_pixels(value, square, score_of, request_of, monkeypatch) -> None:
     sizes = []
     real = typeset._draw
     monkeypatch.setattr(typeset, "_draw", lambda *a, **k: (sizes.append(a[3]), real(*a, **k)))
@@ -115,6 +113,13 @@ def test_the_page_says_so_if_nothing_was_read(request_of, monkeypatch) -> None:
     summary_picture(request, read_header(request.source))
 
     assert {"AI NOT PERFORMED", "No chest film.", "reason code: NOT_A_CHEST_FILM"} <= set(drawn)
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_words_that_are_cut_stay_in_their_width(most) -> None:
+    lines = typeset.wrapped("some words of a long statement " * 9, 22, 300, most)
+
+    assert max(typeset.width_of(line, 22) for line in lines) <= 300
 
 
 def test_a_long_verdict_stays_on_the_page(score_of) -> None:
