@@ -38,7 +38,7 @@ def test_dciodvfy_finds_neither_error_nor_warning(case, built, run_tool, tmp_pat
 
 @pytest.mark.peer
 @pytest.mark.parametrize("program", ["dsrdump", "dsr2html"])
-@pytest.mark.parametrize("case", product(SOURCES, OUTCOMES), ids=" ".join)
+@pytest.mark.parametrize("case", list(product(SOURCES, OUTCOMES)), ids=" ".join)
 def test_dcmtk_reads_the_report(case, program, built, run_tool, tmp_path: Path) -> None:
     source, outcome = case
     path = tmp_path / "report.dcm"
