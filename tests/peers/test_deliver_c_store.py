@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from peers import HOST, free_port, orthanc, storescp
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from pynetdicom import AE, evt
+from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.presentation import StoragePresentationContexts
 from pynetdicom.sop_class import Verification
 from sample_results import FAMILY_NAME, image, instance, of_sop_class
@@ -26,9 +28,7 @@ PRIVATE_SOP_CLASS = "1.2.826.0.1.3680043.8.498.1.1"
 
 
 def pacs(port: int, called_ae: str = "STORESCP", timeout_s: float = 10.0, host: str = HOST) -> StorageSCU:
-    return StorageSCU(
-        name="pacs", host=host, port=port, called_ae=called_ae, calling_ae="AI", timeout_s=timeout_s
-    )
+    return StorageSCU(name="pacs", host=host, port=port, called_ae=called_ae, calling_ae="AI", timeout_s=timeout_s)
 
 
 def data_set_of(path: Path) -> bytes:
@@ -233,6 +233,22 @@ def test_what_was_accepted_before_a_failure_goes_with_the_error() -> None:
         pacs(port).deliver([first, second])
 
     assert [first.uid] == [acceptance.uid for acceptance in caught.value.accepted]
+
+
+def test_no_other_thread_looks_for_the_answers_of_a_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+    get_msg = DIMSEServiceProvider.get_msg
+
+    def noting(provider: DIMSEServiceProvider, block: bool = False) -> object:
+        if provider.assoc.is_requestor and provider.assoc.is_established and not block:
+            looks.append(threading.current_thread().name)
+        return get_msg(provider, block)
+
+    monkeypatch.setattr(DIMSEServiceProvider, "get_msg", noting)
+    with scp_answering(0x0000, 0x0000, 0x0000) as port:
+        pacs(port).deliver([image(), image(), image()])
+
+    assert looks == []
 
 
 def test_content_that_is_no_part_10_file_is_rejected() -> None:
