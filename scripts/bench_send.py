@@ -28,34 +28,28 @@ from peers import HOST, orthanc, storescp  # noqa: E402 - beside the tests
 from sample_results import image  # noqa: E402
 
 from dicom_node.deliver.c_store import StorageSCU  # noqa: E402 - runs from a checkout
-from dicom_node.dimse import SOCKET_TUNING  # noqa: E402
 from structured_reports.port import ResultObject  # noqa: E402
 
 Sender = Callable[[Sequence[ResultObject], int, str], None]
 
 
-def plain(results: Sequence[ResultObject], port: int, called_ae: str, *, tuned: bool = False) -> None:
+def plain(results: Sequence[ResultObject], port: int, called_ae: str) -> None:
     ae = AE("BENCH")
     for result in results:
         ae.add_requested_context(result.sop_class_uid, result.transfer_syntax_uid)
     data_sets = [dcmread(BytesIO(result.content)) for result in results]
-    handlers = SOCKET_TUNING if tuned else []
-    assoc = ae.associate(HOST, port, ae_title=called_ae, evt_handlers=handlers)
+    assoc = ae.associate(HOST, port, ae_title=called_ae)
     for ds in data_sets:
-        if assoc.send_c_store(ds).Status != 0x0000:
-            raise RuntimeError("the peer refused an image")
+        if assoc.send_c_store(ds).get("Status") != 0x0000:
+            raise RuntimeError("the peer did not take an image")
     assoc.release()
-
-
-def tuned(results: Sequence[ResultObject], port: int, called_ae: str) -> None:
-    plain(results, port, called_ae, tuned=True)
 
 
 def node(results: Sequence[ResultObject], port: int, called_ae: str) -> None:
     StorageSCU(name="bench", host=HOST, port=port, called_ae=called_ae, calling_ae="BENCH").deliver(results)
 
 
-SENDERS: dict[str, Sender] = {"pynetdicom": plain, "pynetdicom, tuned": tuned, "StorageSCU": node}
+SENDERS: dict[str, Sender] = {"pynetdicom": plain, "StorageSCU": node}
 
 
 def ms_per_image(sender: Sender, peer: tuple[int, str], count: int, rows: int) -> float:
