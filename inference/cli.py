@@ -20,9 +20,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 said = Console(stderr=True)
 
 ModelFolder = Annotated[Path, typer.Option("--model", help="Model folder; default: the shipped model.")]
-DataFolder = Annotated[
-    Path, typer.Option("--data", exists=True, file_okay=False, help="Folder of films and tables.")
-]
+DataFolder = Annotated[Path, typer.Option("--data", exists=True, file_okay=False, help="Folder of films and tables.")]
 OutFolder = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder to write to.")]
 
 
@@ -46,15 +44,11 @@ def advance(progress: Progress, task: TaskID, now: Step) -> None:
 
 @app.command()
 def predict(
-    paths: Annotated[
-        list[Path], typer.Argument(exists=True, help="DICOM, PNG or JPEG files, or folders of them.")
-    ],
+    paths: Annotated[list[Path], typer.Argument(exists=True, help="DICOM, PNG or JPEG files, or folders of them.")],
     model: ModelFolder = DEFAULT_MODEL,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads within one operation.")] = 1,
-    jsonl: Annotated[
-        bool, typer.Option("--jsonl", help="One JSON object a line instead of a table.")
-    ] = False,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a file instead of a sentence.")] = False,
 ) -> None:
     """Read films and print a score for each finding."""
     try:
@@ -73,9 +67,7 @@ def train(
     recipe: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Recipe in TOML.")],
     data: DataFolder,
     out: OutFolder,
-    most_films: Annotated[
-        int | None, typer.Option(min=1, help="Films of each split, for a quick trial.")
-    ] = None,
+    most_films: Annotated[int | None, typer.Option(min=1, help="Films of each split, for a quick trial.")] = None,
 ) -> None:
     """Train a recipe and write a model folder."""
     from inference.training.run import Trainer  # noqa: PLC0415 - serving works without torch

@@ -40,7 +40,8 @@ NATIVE = (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
 )
-# pydicom tries GDCM first, which is up to four times slower than the best exact decoder.
+# pydicom tries GDCM first, which is up to four times slower than the best exact decoder, and which ends the
+# process on some damaged streams: decode what strangers send in a process of its own.
 DECODERS: Mapping[UID, str] = {
     **dict.fromkeys(NATIVE, ""),
     RLELossless: "pylibjpeg",

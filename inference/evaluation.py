@@ -150,9 +150,7 @@ class Evaluation:
             for film, radiograph in zip(films, folder.radiographs(films), strict=True)
         ]
         hits = int(np.sum(inside))
-        return Pointing(
-            len(films), hits, round(hits / max(1, len(films)), 4), round(float(np.mean(areas)), 4)
-        )
+        return Pointing(len(films), hits, round(hits / max(1, len(films)), 4), round(float(np.mean(areas)), 4))
 
     def _peak(self, radiograph: Radiograph) -> tuple[int, int]:
         """Return the pixel of the film where the map is highest, the first one where there is no map."""
@@ -175,9 +173,7 @@ def boxed(radiograph: Radiograph, boxes: Sequence[tuple[float, float, float, flo
     rows, columns = radiograph.pixels.shape
     inside = np.zeros((rows, columns), bool)
     for x, y, width, height in boxes:
-        inside[
-            round(y * rows) : round((y + height) * rows), round(x * columns) : round((x + width) * columns)
-        ] = True
+        inside[round(y * rows) : round((y + height) * rows), round(x * columns) : round((x + width) * columns)] = True
     return inside
 
 

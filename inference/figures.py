@@ -86,12 +86,8 @@ def measures(threshold: float) -> Mapping[str, Measure]:
     return {
         "auc": auc,
         "accuracy": lambda scores, truth: float(((scores >= threshold) == truth).mean()),
-        "sensitivity": lambda scores, truth: ratio(
-            float((scores[truth] >= threshold).sum()), int(truth.sum())
-        ),
-        "specificity": lambda scores, truth: ratio(
-            float((scores[~truth] < threshold).sum()), int((~truth).sum())
-        ),
+        "sensitivity": lambda scores, truth: ratio(float((scores[truth] >= threshold).sum()), int(truth.sum())),
+        "specificity": lambda scores, truth: ratio(float((scores[~truth] < threshold).sum()), int((~truth).sum())),
         "macro_precision": lambda scores, truth: macro(scores, truth, threshold)[0],
         "macro_recall": lambda scores, truth: macro(scores, truth, threshold)[1],
         "macro_f": lambda scores, truth: macro(scores, truth, threshold)[2],
@@ -113,9 +109,7 @@ def summary(outcome: Outcome, threshold: float, seed: int = 0) -> dict[str, obje
     }
 
 
-def figure(
-    outcome: Outcome, measure: Measure, samples: Sequence[NDArray[np.int64]]
-) -> dict[str, float | None]:
+def figure(outcome: Outcome, measure: Measure, samples: Sequence[NDArray[np.int64]]) -> dict[str, float | None]:
     """Return one figure and its 95 % interval; None where it is not defined."""
     values = np.array([measure(outcome.scores[sample], outcome.truth[sample]) for sample in samples])
     ends = np.nanpercentile(values, (2.5, 97.5)) if np.isfinite(values).any() else (np.nan, np.nan)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Collection
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -9,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.multival import MultiValue
 
 from inference.decoding import stored_values
@@ -17,11 +21,27 @@ from inference.grayscale import displayed, padding_mask
 from inference.projection import allowed_attributes
 from inference.types import Radiograph
 
+# What values of the wrong number, type or range raise, here and in pydicom.
+HEADER_FAULTS = (
+    TypeError,
+    ValueError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    NotImplementedError,
+    struct.error,
+    BytesLengthException,
+)
 SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff")
 
 
-def to_radiograph(dataset: Dataset) -> Radiograph:
+def to_radiograph(dataset: Dataset, requested: Collection[str] = ()) -> Radiograph:
     """Return the image of a data set as a display shows it, without identity.
+
+    Parameters
+    ----------
+    requested
+        `attributes` of the model card: age and sex are given to a model that asks for them only.
 
     Raises
     ------
@@ -34,17 +54,21 @@ def to_radiograph(dataset: Dataset) -> Radiograph:
     ----------
     * DICOM Standard, Part 4, Annex N.2: the grayscale transformations in their order
     """
+    try:
+        return shown_radiograph(dataset, requested)
+    except HEADER_FAULTS as error:
+        reason = f"header: an element of the image has a form that the standard excludes ({type(error).__name__})"
+        raise UnreadablePixelsError("pixels", reason) from error
+
+
+def shown_radiograph(dataset: Dataset, requested: Collection[str]) -> Radiograph:
+    """Return the radiograph of a data set whose elements have the form of the standard."""
     values = stored_values(dataset)
     padding = padding_mask(values, dataset)
     if padding is not None and padding.all():
         raise UnsuitableFilmError("pixels", "PixelPaddingValue: the whole image is padding")
-    try:
-        pixels = displayed(values, padding, dataset)
-    except (TypeError, ValueError, AttributeError, IndexError) as error:
-        raise UnreadablePixelsError(
-            "pixels", f"grayscale transformation: {type(error).__name__} in its elements"
-        ) from error
-    return Radiograph(pixels, padding, spacing_of(dataset), allowed_attributes(dataset))
+    pixels = displayed(values, padding, dataset)
+    return Radiograph(pixels, padding, spacing_of(dataset), allowed_attributes(dataset, requested))
 
 
 def read_film(path: Path) -> Radiograph:
@@ -53,23 +77,24 @@ def read_film(path: Path) -> Radiograph:
     Raises
     ------
     FilmError
-        As `to_radiograph`; also a file that is none of the three (`format`).
+        As `to_radiograph`; also a file that is none of the three, or cannot be opened (`format`).
     """
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnreadablePixelsError("format", f"file: {error.strerror}") from error
     if content.startswith(SIGNATURES):
         return picture_film(content)
-    return to_radiograph(read_dataset(path))
+    return to_radiograph(data_set(content))
 
 
-def read_dataset(path: Path) -> Dataset:
-    """Return the data set of a DICOM file, also of one without preamble."""
+def data_set(content: bytes) -> Dataset:
+    """Return the data set in the bytes of a DICOM file, also of one without preamble."""
     try:
-        dataset = dcmread(path, force=True)
+        dataset = dcmread(BytesIO(content), force=True)
         is_image = "PixelData" in dataset or "SOPClassUID" in dataset
     except Exception as error:  # the parser raises anything on bytes that are not DICOM
-        raise UnreadablePixelsError(
-            "format", f"file: no DICOM, PNG or JPEG ({type(error).__name__})"
-        ) from error
+        raise UnreadablePixelsError("format", f"file: no DICOM, PNG or JPEG ({type(error).__name__})") from error
     if not is_image:
         raise UnreadablePixelsError("format", "file: no DICOM data set, PNG or JPEG")
     return dataset

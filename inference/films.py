@@ -195,6 +195,4 @@ def text_targets(rows: Sequence[Row]) -> Mapping[str, float]:
         target = radiologist_target(row)
         if target is not None:
             known[text_class(row)].append(target)
-    return {
-        name: float(np.clip((sum(seen) + 0.5) / (len(seen) + 1), 0.02, 0.98)) for name, seen in known.items()
-    }
+    return {name: float(np.clip((sum(seen) + 0.5) / (len(seen) + 1), 0.02, 0.98)) for name, seen in known.items()}

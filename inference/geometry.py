@@ -108,8 +108,8 @@ class Geometry:
             float32, (rows, columns) of any size: the cells tile the model's whole grid.
         """
         size = (self.side, self.side)
-        smooth = resized(cells, size, cv2.INTER_CUBIC)
-        smooth = np.clip(smooth, cells.min(), cells.max())
+        # Cubic interpolation swings below the lowest cell; a map of evidence must not.
+        smooth = np.maximum(resized(cells, size, cv2.INTER_CUBIC), cells.min())
         placed = np.zeros(self.source, np.float32)
         size = (self.seen.columns, self.seen.rows)
         placed[self.seen.window] = resized(smooth[self.content.window], size, cv2.INTER_LINEAR)

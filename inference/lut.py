@@ -38,9 +38,7 @@ class LookupTable:
         """
         descriptor, entries = item.get("LUTDescriptor"), item.get("LUTData")
         if descriptor is None or len(descriptor) != 3 or not entries:
-            raise UnreadablePixelsError(
-                "pixels", f"{name}: LUTDescriptor of three values and LUTData are required"
-            )
+            raise UnreadablePixelsError("pixels", f"{name}: LUTDescriptor of three values and LUTData are required")
         count, first, bits = (int(part) for part in descriptor)
         count = count or 1 << 16  # 0 stands for 65 536 (PS3.3 C.11.1.1)
         table = entry_values(entries, count)

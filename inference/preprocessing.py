@@ -107,6 +107,4 @@ def require_contrast(pixels: Floats) -> None:
         raise UnsuitableFilmError("pixels", "pixels: not every value is finite after the LUTs")
     contrast = float(pixels.max() - pixels.min())
     if contrast < LEAST_CONTRAST:
-        raise UnsuitableFilmError(
-            "pixels", f"pixels: a contrast of {contrast:.4f} of the range; a film needs 1/64"
-        )
+        raise UnsuitableFilmError("pixels", f"pixels: a contrast of {contrast:.4f} of the range; a film needs 1/64")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.errors import FilmError
-from inference.film import read_film
-from inference.models import Model
+from inference.isolation import DecodeProcess
+from inference.models import Model, PreparedFilm
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,7 @@ class Reading:
         """Return the reading for people."""
         if self.refusal:
             return f"{self.file}: refused ({self.refusal.code}), {self.refusal.reason}"
-        parts = [
-            f"{each.name} {self.scores[each.name]:.3f} of {each.threshold:.3f}"
-            for each in model.card.findings
-        ]
+        parts = [f"{each.name} {self.scores[each.name]:.3f} of {each.threshold:.3f}" for each in model.card.findings]
         return f"{self.file}: " + ", ".join(parts)
 
 
@@ -48,26 +45,18 @@ def listed(paths: Sequence[Path]) -> list[Path]:
 
 def read_answers(model: Model, files: Sequence[Path]) -> Iterator[Reading]:
     """Yield a reading for each file; a film that cannot be read stops nothing."""
-    for file in files:
-        try:
-            yield Reading(file, scores_of(model, file))
-        except FilmError as refusal:
-            yield Reading(file, {}, refusal)
+    with DecodeProcess.running() as process:
+        for file in files:
+            try:
+                prepared = process.prepared(file, model.guard, model.preprocessing)
+                yield Reading(file, scores_of(model, prepared))
+            except FilmError as refusal:
+                yield Reading(file, {}, refusal)
 
 
-def scores_of(model: Model, file: Path) -> dict[str, float]:
-    """Return the scores of one film.
-
-    Raises
-    ------
-    FilmError
-        The film cannot or must not be read.
-    """
-    film = read_film(file)
-    refusal = model.refusal(film.attributes)
-    if refusal:
-        raise refusal
-    (answer,) = model.predict([model.prepare(film)])
+def scores_of(model: Model, film: PreparedFilm) -> dict[str, float]:
+    """Return the score of each finding by name."""
+    (answer,) = model.predict([film])
     names = (finding.name for finding in model.card.findings)
     return {name: float(score) for name, score in zip(names, answer.scores, strict=True)}
 

@@ -39,9 +39,7 @@ def to_volume(slices: Sequence[Dataset]) -> SimpleITK.Image:
     rows, columns, normal = axes_of(slices[0])
     ordered = sorted(slices, key=lambda each: float(position_of(each) @ normal))
     require_parallel(ordered)
-    volume = SimpleITK.GetImageFromArray(
-        np.stack([modality_values(stored_values(each), each) for each in ordered])
-    )
+    volume = SimpleITK.GetImageFromArray(np.stack([modality_values(stored_values(each), each) for each in ordered]))
     # PixelSpacing gives the distance of rows first; ITK wants x first.
     row_spacing, column_spacing = (float(value) for value in ordered[0].PixelSpacing)
     volume.SetSpacing((column_spacing, row_spacing, even_spacing(ordered, normal)))

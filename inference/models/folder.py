@@ -73,9 +73,7 @@ def faults_of_folder(folder: Path) -> Iterator[str]:
             yield f"{folder / name}: not found; a model is shipped with its recipe, figures and description"
     try:
         model = load_model(folder)
-        answers = model.network.run(
-            np.zeros((1, 1, model.preprocessing.side, model.preprocessing.side), np.float32)
-        )
+        answers = model.network.run(np.zeros((1, 1, model.preprocessing.side, model.preprocessing.side), np.float32))
     except ModelError as error:
         yield str(error)
         return

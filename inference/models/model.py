@@ -57,9 +57,7 @@ class Model:
         if given not in (None, expected):
             raise InvalidCardError(f"findings: the card names {expected}, the network gives {given}")
         if self.network.side not in (None, self.preprocessing.side):
-            raise InvalidCardError(
-                f"input.side: {self.preprocessing.side}, the network takes {self.network.side}"
-            )
+            raise InvalidCardError(f"input.side: {self.preprocessing.side}, the network takes {self.network.side}")
 
     def refusal(self, attributes: Mapping[str, str]) -> FilmError | None:
         """Return why a film with this header must not be read, or None."""

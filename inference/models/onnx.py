@@ -51,17 +51,13 @@ class OnnxNetwork:
         try:
             return onnxruntime.InferenceSession(self.path, options, providers=[provider])
         except Exception as error:  # the runtime raises a dozen unrelated types
-            raise ModelError(
-                f"{self.path.name}: ONNX Runtime cannot load it ({type(error).__name__})"
-            ) from error
+            raise ModelError(f"{self.path.name}: ONNX Runtime cannot load it ({type(error).__name__})") from error
 
     def _require_names(self) -> None:
         inputs = tuple(each.name for each in self.session.get_inputs())
         outputs = tuple(each.name for each in self.session.get_outputs())
         if inputs != (INPUT,) or outputs != OUTPUTS:
-            raise InvalidCardError(
-                f"{self.path.name}: {inputs} to {outputs}; the rule is {(INPUT,)} to {OUTPUTS}"
-            )
+            raise InvalidCardError(f"{self.path.name}: {inputs} to {outputs}; the rule is {(INPUT,)} to {OUTPUTS}")
 
     @property
     def side(self) -> int | None:

@@ -36,9 +36,7 @@ def best_threshold(outcomes: Sequence[Outcome]) -> float:
 
     Where several are equally good, the middle one: it is the farthest from where errors begin.
     """
-    indices = [
-        np.mean([youden(outcome, float(threshold)) for outcome in outcomes]) for threshold in THRESHOLDS
-    ]
+    indices = [np.mean([youden(outcome, float(threshold)) for outcome in outcomes]) for threshold in THRESHOLDS]
     best = np.flatnonzero(np.isclose(indices, np.max(indices)))
     return round(float(THRESHOLDS[best[len(best) // 2]]), 3)
 

@@ -83,9 +83,7 @@ def drawn(films: Sequence[LabelledFilm], recipe: Recipe, random: np.random.Gener
     return random.permutation(np.concatenate(epoch))
 
 
-def batches(
-    pool: FilmPool, recipe: Recipe, side: int, random: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(pool: FilmPool, recipe: Recipe, side: int, random: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield films and targets of one epoch, augmented, prepared as in serving."""
     augmentation = Augmentation(**recipe.augmentation.model_dump())
     preprocessing = replace(recipe.input.preprocessing(), side=side)
@@ -179,9 +177,9 @@ def logits_of(classifier: FilmClassifier, pool: FilmPool, preprocessing: Preproc
     """Return the logits of films without augmentation, (films, findings)."""
     with torch.inference_mode():
         rows = [
-            classifier(
-                torch.from_numpy(preprocessing.prepare(Radiograph(pool.film(index))).tensor[np.newaxis])
-            )[0].numpy()
+            classifier(torch.from_numpy(preprocessing.prepare(Radiograph(pool.film(index))).tensor[np.newaxis]))[
+                0
+            ].numpy()
             for index in range(len(pool.films))
         ]
     return np.concatenate(rows)

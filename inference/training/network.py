@@ -43,9 +43,7 @@ class SameConv(nn.Sequential):
     up for it; padded at the other side, every cell of the map would lie half a cell off what it shows.
     """
 
-    def __init__(
-        self, channels_in: int, channels: int, kernel: int, stride: int = 1, groups: int = 1
-    ) -> None:
+    def __init__(self, channels_in: int, channels: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         total = kernel - stride
         first, last = total // 2, total - total // 2
         super().__init__(

@@ -100,6 +100,13 @@ def test_values_that_identify_are_not_among_the_attributes() -> None:
     assert "Doe" not in "".join(allowed_attributes(dataset).values())
 
 
+def test_age_and_sex_are_given_to_a_model_that_asks_only() -> None:
+    dataset = film_dataset(RAMP, PatientAge="003Y", PatientSex="F")
+
+    assert not {"PatientAge", "PatientSex"} & set(to_radiograph(dataset).attributes)
+    assert to_radiograph(dataset, ("PatientAge",)).attributes["PatientAge"] == "003Y"
+
+
 def test_a_view_code_is_among_the_attributes() -> None:
     code = Dataset()
     code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "399173006", "SCT", "left lateral"
@@ -172,11 +179,25 @@ def test_an_unknown_transfer_syntax_is_named() -> None:
     assert refusal.value.code == "syntax"
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"hello", b"\x89PNG\r\n\x1a\nbroken", b"\xff\xd8\xffbroken", b"\0" * 4000]
-)
+def test_a_path_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnreadablePixelsError, match="file: Is a directory"):
+        read_film(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\nbroken", b"\xff\xd8\xffbroken", b"\0" * 4000])
 def test_bytes_that_are_no_film_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "film").write_bytes(content)
+
+    with pytest.raises(UnreadablePixelsError):
+        read_film(tmp_path / "film")
+
+
+def test_an_element_of_another_length_than_its_vr_is_a_reason(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    pydicom.dcmwrite(content, film_dataset(RAMP), implicit_vr=False, little_endian=True)
+    # Columns (0028,0011) as UL of two bytes
+    damaged = content.getvalue().replace(b"\x28\x00\x11\x00US", b"\x28\x00\x11\x00UL")
+    (tmp_path / "film").write_bytes(damaged)
 
     with pytest.raises(UnreadablePixelsError):
         read_film(tmp_path / "film")

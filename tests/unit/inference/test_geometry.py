@@ -18,9 +18,7 @@ def geometries(draw: st.DrawFn) -> Geometry:
     rows, columns = draw(LENGTHS), draw(LENGTHS)
     top, left = draw(st.integers(0, rows - 4)), draw(st.integers(0, columns - 4))
     height, width = draw(st.integers(4, rows - top)), draw(st.integers(4, columns - left))
-    return Geometry.fit(
-        (rows, columns), draw(SIDES), draw(st.sampled_from([None, Box(top, left, height, width)]))
-    )
+    return Geometry.fit((rows, columns), draw(SIDES), draw(st.sampled_from([None, Box(top, left, height, width)])))
 
 
 @given(geometries(), st.floats(0, 700), st.floats(0, 700))
@@ -51,9 +49,7 @@ def test_less_than_one_pixel_of_the_model_is_left_out(rows: int, columns: int, s
 @given(geometries(), st.floats(0.1, 0.9), st.floats(0.1, 0.9))
 @example(Geometry.fit((1955, 1841), 192), 0.2, 0.8)
 @example(Geometry.fit((2500, 600), 192), 0.9, 0.1)
-def test_a_bright_spot_comes_back_to_its_place_and_side(
-    geometry: Geometry, down: float, across: float
-) -> None:
+def test_a_bright_spot_comes_back_to_its_place_and_side(geometry: Geometry, down: float, across: float) -> None:
     row = geometry.seen.top + int(down * geometry.seen.rows)
     column = geometry.seen.left + int(across * geometry.seen.columns)
     distance = np.hypot(*np.ogrid[-row : geometry.source[0] - row, -column : geometry.source[1] - column])
@@ -62,9 +58,7 @@ def test_a_bright_spot_comes_back_to_its_place_and_side(
     returned = geometry.to_source(geometry.to_model(spot))
 
     found = np.unravel_index(returned.argmax(), returned.shape)
-    pixel_of_model = max(geometry.source) / min(
-        geometry.content.rows, geometry.content.columns, geometry.side
-    )
+    pixel_of_model = max(geometry.source) / min(geometry.content.rows, geometry.content.columns, geometry.side)
     assert abs(found[0] - row) <= 2 * pixel_of_model + 1
     assert abs(found[1] - column) <= 2 * pixel_of_model + 1
 

@@ -70,9 +70,7 @@ def test_signed_values_agree_with_pydicom(stored: np.ndarray) -> None:
 @given(STORED, st.integers(0, 500))
 def test_a_voi_lut_agrees_with_pydicom_and_is_preferred_to_the_window(stored: np.ndarray, first: int) -> None:
     table = lut(np.linspace(0, 1023, 700) ** 2 // 1023, first, 10)
-    dataset = film_dataset(
-        stored, BitsStored=12, HighBit=11, VOILUTSequence=table, WindowCenter=1, WindowWidth=2
-    )
+    dataset = film_dataset(stored, BitsStored=12, HighBit=11, VOILUTSequence=table, WindowCenter=1, WindowWidth=2)
 
     assert pytest.approx(oracle(dataset, stored), abs=1e-6) == to_radiograph(dataset).pixels
 

@@ -51,9 +51,7 @@ def test_the_map_equals_grad_cam(classifier: FilmClassifier) -> None:
     weights = gradient.sum(dim=(2, 3), keepdim=True)
     grad_cam = (weights * features).sum(dim=1)
 
-    assert (
-        pytest.approx(grad_cam.detach().numpy(), abs=1e-4) == classifier.head(features)[:, 0].detach().numpy()
-    )
+    assert pytest.approx(grad_cam.detach().numpy(), abs=1e-4) == classifier.head(features)[:, 0].detach().numpy()
 
 
 def test_a_cell_of_the_map_lies_over_what_it_shows(classifier: FilmClassifier) -> None:
@@ -66,9 +64,7 @@ def test_a_cell_of_the_map_lies_over_what_it_shows(classifier: FilmClassifier) -
     assert abs(float((strength * rows).sum() / strength.sum()) - 112.0) < 0.75 * half_a_cell
 
 
-def test_the_exported_graph_gives_the_same_logits_and_maps(
-    classifier: FilmClassifier, tmp_path: Path
-) -> None:
+def test_the_exported_graph_gives_the_same_logits_and_maps(classifier: FilmClassifier, tmp_path: Path) -> None:
     from inference.models.onnx import OnnxNetwork
 
     export(classifier, 96, tmp_path / "model.onnx")
@@ -86,9 +82,7 @@ def short_recipe(folder: Path) -> Path:
     start, end = text.index("steps = "), text.index("batch = 32")
     text = text[:start] + "steps = [{ epochs = 1, side = 64 }]\nfilms_per_epoch = 32\n" + text[end:]
     text = (
-        text.replace("batch = 32", "batch = 8")
-        .replace("side = 192", "side = 64")
-        .replace("threads = 2", "threads = 1")
+        text.replace("batch = 32", "batch = 8").replace("side = 192", "side = 64").replace("threads = 2", "threads = 1")
     )
     start, end = text.index("[shares]"), text.index("[input]")
     text = text[:start] + '[shares]\n"children-" = 0.5\n"adults-" = 0.5\n\n' + text[end:]
@@ -116,9 +110,7 @@ def test_a_stranger_to_the_recipe_is_named_with_every_other_fault(tmp_path: Path
 
 
 def test_a_folder_without_films_is_named(tmp_path: Path) -> None:
-    with pytest.raises(
-        MissingDataError, match=r"kermany\.csv, kermany224\.zip, nih\.csv, nih448\.zip not found"
-    ):
+    with pytest.raises(MissingDataError, match=r"kermany\.csv, kermany224\.zip, nih\.csv, nih448\.zip not found"):
         FilmFolder(tmp_path)
 
 
@@ -132,9 +124,7 @@ def test_no_subject_is_in_two_splits(films: list[LabelledFilm]) -> None:
     assert max(map(len, mixed)) == 1
 
 
-def test_no_film_of_the_official_test_folder_is_trained_on(
-    films: list[LabelledFilm], chest_films: Path
-) -> None:
+def test_no_film_of_the_official_test_folder_is_trained_on(films: list[LabelledFilm], chest_films: Path) -> None:
     rows = FilmFolder(chest_films).table("kermany.csv")
     official = {row["group"] for row in rows if row["kaggle_split"] == "test"}
 

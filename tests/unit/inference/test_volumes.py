@@ -38,9 +38,7 @@ def test_every_voxel_lies_where_its_slice_says() -> None:
 
     fourth = slices[3]
     orientation = np.array(fourth.ImageOrientationPatient, float)
-    expected = (
-        np.array(fourth.ImagePositionPatient, float) + orientation[:3] * 0.5 * 6 + orientation[3:] * 0.8 * 4
-    )
+    expected = np.array(fourth.ImagePositionPatient, float) + orientation[:3] * 0.5 * 6 + orientation[3:] * 0.8 * 4
     assert pytest.approx(expected, abs=1e-4) == np.array(volume.TransformIndexToPhysicalPoint((6, 4, 3)))
     assert volume[6, 4, 3] == (300 + 40 + 6) * 2 - 1024
 

@@ -1,0 +1,67 @@
+"""Decoding in a process of its own: some damaged files end the process that decodes them."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from inference.errors import UnreadablePixelsError
+from inference.film import read_film
+from inference.guard import Guard
+from inference.preprocessing import PreparedFilm, Preprocessing
+
+
+def prepared_film(file: Path, guard: Guard, preprocessing: Preprocessing) -> PreparedFilm:
+    """Return the film in a file on the grid of a model.
+
+    Raises
+    ------
+    FilmError
+        The film cannot or must not be read.
+    """
+    film = read_film(file)
+    refusal = guard.refusal(film.attributes)
+    if refusal:
+        raise refusal
+    return preprocessing.prepare(film)
+
+
+def new_pool() -> ProcessPoolExecutor:
+    """Return a pool of one process that shares no memory with this one."""
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+
+
+@dataclass
+class DecodeProcess:
+    """One process that prepares films; replaced when a file ends it."""
+
+    pool: ProcessPoolExecutor = field(default_factory=new_pool)
+
+    @classmethod
+    @contextmanager
+    def running(cls) -> Iterator[DecodeProcess]:
+        """Run the process until the block ends."""
+        process = cls()
+        try:
+            yield process
+        finally:
+            process.pool.shutdown()
+
+    def prepared(self, file: Path, guard: Guard, preprocessing: Preprocessing) -> PreparedFilm:
+        """Return the film in a file on the grid of a model.
+
+        Raises
+        ------
+        FilmError
+            As `prepared_film`; also a file that ended the process (`pixels`).
+        """
+        try:
+            return self.pool.submit(prepared_film, file, guard, preprocessing).result()
+        except BrokenProcessPool as error:
+            self.pool = new_pool()
+            raise UnreadablePixelsError("pixels", "PixelData: damaged; it ended its decoder") from error

@@ -1,0 +1,39 @@
+"""A file that ends its decoder ends nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from inference.errors import UnreadablePixelsError, UnsuitableFilmError
+from inference.guard import Guard
+from inference.isolation import DecodeProcess
+from inference.preprocessing import Preprocessing
+from inference.types import Radiograph
+
+GUARD = Guard(("CR",), ("CHEST",), ("PA",))
+PREPROCESSING = Preprocessing(64, 0.5, 0.5)
+
+
+class Poison(Preprocessing):
+    """Ends the process as a crashing decoder does."""
+
+    def prepare(self, radiograph: Radiograph) -> None:  # type: ignore[override]
+        os._exit(9)
+
+
+def test_the_next_film_is_read_after_one_that_ended_the_process(clinical_film: Path) -> None:
+    with DecodeProcess.running() as process:
+        with pytest.raises(UnreadablePixelsError, match="it ended its decoder"):
+            process.prepared(clinical_film, GUARD, Poison(64, 0.5, 0.5))
+
+        assert process.prepared(clinical_film, GUARD, PREPROCESSING).tensor.shape == (1, 64, 64)
+
+
+def test_a_refusal_comes_back_with_its_code(clinical_film: Path) -> None:
+    with DecodeProcess.running() as process, pytest.raises(UnsuitableFilmError) as refusal:
+        process.prepared(clinical_film, Guard(("DX",), (), ()), PREPROCESSING)
+
+    assert refusal.value.code == "modality"
