@@ -85,15 +85,15 @@ def evaluate(
     data: DataFolder,
     out: OutFolder,
     model: ModelFolder = DEFAULT_MODEL,
-    seed: Annotated[int, typer.Option(help="Seed of the split, as in the recipe.")] = 20180222,
 ) -> None:
-    """Measure a model on the test splits and write evaluation.json."""
+    """Measure a model on the films that its recipe kept for tests, and write evaluation.json."""
     from inference.evaluation import Evaluation, tables  # noqa: PLC0415 - imports what only this needs
+    from inference.training.recipe import read_recipe  # noqa: PLC0415
 
     try:
         loaded = load_model(model)
         with bars() as progress:
-            report = Evaluation(loaded, data, seed).report(progress)
+            report = Evaluation(loaded, data, read_recipe(model / "recipe.toml").seed).report(progress)
     except InferenceError as error:
         raise stop(error) from error
     out.mkdir(parents=True, exist_ok=True)

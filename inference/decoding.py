@@ -121,7 +121,9 @@ def decoded(dataset: Dataset, syntax: UID) -> StoredValues:
     """Return what the decoder of a transfer syntax makes of the pixel data, checked against the header."""
     try:
         values = plugin_values(dataset, syntax)
-    except Exception as error:  # decoders raise anything on damaged bytes
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # decoders raise anything on damaged bytes, those in Rust panics besides
         raise UnreadablePixelsError(
             "pixels", f"PixelData: {syntax.name} is damaged ({type(error).__name__})"
         ) from error

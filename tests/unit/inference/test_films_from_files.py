@@ -169,6 +169,17 @@ def test_damaged_pixels_are_unreadable(elements: dict[str, object], code: str) -
     assert code == refusal.value.code
 
 
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
+def test_a_stream_of_another_size_than_the_header_says_is_unreadable(syntax: str) -> None:
+    wide = np.arange(64 * 48, dtype=np.uint16).reshape(64, 48)
+    dataset = film_dataset(wide, SOPInstanceUID="2.25.1")
+    dataset.compress(syntax, generate_instance_uid=False)
+    dataset.Rows, dataset.Columns = 20, 20
+
+    with pytest.raises(UnreadablePixelsError):
+        to_radiograph(dataset)
+
+
 def test_an_unknown_transfer_syntax_is_named() -> None:
     dataset = film_dataset(RAMP)
     dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.55"
