@@ -130,7 +130,7 @@ def _created() -> Sequence[str]:
         *_table(("object", "SOP class", "SeriesNumber", "SeriesDescription"), rows),
         "In the study of the film that was read, with its patient and study attributes byte for byte and its",
         "SpecificCharacterSet; where these do not survive re-reading unchanged, nothing is sent. UIDs derive from what",
-        "the object is about (2.25 from a name-based UUID): a rebuild has the same UIDs and the same bytes. Explicit VR",
+        "the object is about (2.25 from a name-based UUID): a rebuild has the same UIDs and bytes. Explicit VR",
         "Little Endian. SR: TID 1500, COMPLETE, UNVERIFIED, PRELIMINARY. ContributingEquipmentSequence names the node;",
         "an instance that names it is kept and never read. No private attributes.",
         "",

@@ -22,6 +22,7 @@ from dicom_node.deliver import DESTINATIONS, Destination
 from dicom_node.errors import SettingsError
 from dicom_node.study import AETitle
 from inference.models import DEFAULT_MODEL
+from structured_reports.port import KINDS
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(ge=0, le=3600)]
@@ -150,7 +151,10 @@ def _destination(table: dict[str, Any]) -> Any:  # noqa: ANN401
     kind = table.pop("kind", None)
     if kind not in DESTINATIONS:
         raise ValueError(f"kind: {kind!r} is not one of {', '.join(DESTINATIONS)}")
-    return TypeAdapter(DESTINATIONS[kind]).validate_python(table)
+    destination = TypeAdapter(DESTINATIONS[kind]).validate_python(table)
+    if unknown := set(getattr(destination, "kinds", ())) - set(KINDS):
+        raise ValueError(f"kinds: {', '.join(sorted(unknown))}: not among {', '.join(KINDS)}")
+    return destination
 
 
 def load_settings(path: Path | None = None, *, data_dir: Path | None = None) -> Settings:

@@ -150,7 +150,7 @@ class DeliverStage:
             self._reject(delivery, error)
             return None
         except DestinationUnavailableError as error:
-            return self._postpone(delivery, str(error), error.retry_after_s)
+            return self._postpone(delivery, str(error), error.retry_after_s, error.accepted)
         except Exception as error:
             return self._postpone(delivery, f"{delivery.destination}: unexpected {_kind(error)}", None)
         reached("delivery-accepted")
@@ -181,12 +181,15 @@ class DeliverStage:
         reached("delivery-recorded")
         say(events.Delivered(study_key(delivery.study_uid), delivery.destination, delivery.attempts))
 
-    def _postpone(self, delivery: Delivery, error: str, retry_after_s: float | None) -> float:
+    def _postpone(
+        self, delivery: Delivery, error: str, retry_after_s: float | None, accepted: Sequence[Acceptance] = ()
+    ) -> float:
         # Exponential with jitter: after an outage not everything comes back in the same second.
         backoff = min(2.0 ** min(delivery.attempts - 1, 12), LONGEST_WAIT_S) * random.uniform(0.8, 1.2)  # noqa: S311
         wait_s = retry_after_s if retry_after_s is not None else backoff
         with writing(self.database) as connection:
-            deliveries.postpone(connection, delivery.id, error, time.time() + wait_s)
+            proof = [asdict(one) for one in accepted]
+            deliveries.postpone(connection, delivery.id, error, proof, time.time() + wait_s)
         study = study_key(delivery.study_uid)
         say(events.DeliveryDelayed(study, delivery.destination, delivery.attempts, wait_s, error))
         return wait_s

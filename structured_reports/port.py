@@ -93,6 +93,9 @@ DICOM = "application/dicom"
 FHIR_JSON = "application/fhir+json"
 PNG = "image/png"
 
+KINDS = ("summary", "heatmap", "report", "fhir")
+"""Keys of `structured_reports.build.BUILDERS`, for those who must not import what builds."""
+
 
 @dataclass(frozen=True)
 class ResultObject:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.data import get_testdata_file
+from pydicom.data import get_charset_files, get_testdata_file
 
 from dicom_node.ledger.database import migrate, open_database
 
@@ -16,6 +17,12 @@ def package_file(name: str) -> Path:
     """Return an image of the packages pydicom and pydicom-data."""
     found = get_testdata_file(name, download=False)
     assert found, f"{name} is missing: pip install pydicom-data"
+    return Path(str(found))
+
+
+def charset_file(name: str) -> Path:
+    """Return one of pydicom's files with a name in another script."""
+    (found,) = get_charset_files(f"{name}.dcm")
     return Path(str(found))
 
 
@@ -28,6 +35,16 @@ def chest_film() -> Path:
 @pytest.fixture(scope="session")
 def ct_slice() -> Path:
     return package_file("CT_small.dcm")
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Folder of real DICOM files that are too many to ship; absent: skipped, under CI a failure."""
+    folder = Path(os.environ.get("DICOM_NODE_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        message = f"no test data in {folder}: set DICOM_NODE_TEST_DATA"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    return folder
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ import pydicom
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.sop_class import Verification
 
-from dicom_node.dimse import SOCKET_TUNING
 from tests.peers.peers import HOST, free_port
 
 PROGRAM = str(Path(sys.executable).with_name("dicom-node"))
@@ -91,8 +90,13 @@ class NodeProcess:
         done = self.command("explain", study_uid, "--json")
         return json.loads(done.stdout) if done.returncode == 0 else None
 
-    def delivered(self, study_uid: str, patience_s: float = 90.0, generation: int = 1) -> dict[str, Any]:
-        """Wait until a generation of a study is delivered everywhere, and return what the node tells of it."""
+    def delivered(
+        self, study_uid: str, patience_s: float = 90.0, generation: int = 1, destination: str = ""
+    ) -> dict[str, Any]:
+        """Wait until a generation of a study is delivered, and return what the node tells of it.
+
+        Everywhere, or to the one destination that is named.
+        """
         told: dict[str, Any] = {}
 
         def done() -> bool:
@@ -101,7 +105,8 @@ class NodeProcess:
             generations = told.get("generations", [])
             if len(generations) < generation:
                 return False
-            deliveries = generations[generation - 1]["deliveries"]
+            everywhere = generations[generation - 1]["deliveries"]
+            deliveries = [one for one in everywhere if destination in ("", one["destination"])]
             return bool(deliveries) and all(one["state"] == "delivered" for one in deliveries)
 
         self.wait_for(done, patience_s)
@@ -150,7 +155,7 @@ def send(port: int, file: Path, calling_ae: str = "MODALITY") -> int | None:
     dataset = pydicom.dcmread(file)
     ae = AE(calling_ae)
     ae.add_requested_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)
-    assoc = ae.associate(HOST, port, ae_title="AINODE", evt_handlers=SOCKET_TUNING)
+    assoc = ae.associate(HOST, port, ae_title="AINODE")
     if not assoc.is_established:
         return None
     try:

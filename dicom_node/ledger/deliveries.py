@@ -60,9 +60,11 @@ def accept(connection: sa.Connection, delivery_id: int, proof: Sequence[dict[str
     _set(connection, delivery_id, state=DELIVERED, proof=list(proof), accepted_at=now, error=None, next_at=None)
 
 
-def postpone(connection: sa.Connection, delivery_id: int, error: str, next_at: float) -> None:
-    """Record why a delivery waits, and until when."""
-    _set(connection, delivery_id, error=error, next_at=next_at)
+def postpone(
+    connection: sa.Connection, delivery_id: int, error: str, proof: Sequence[dict[str, Any]], next_at: float
+) -> None:
+    """Record why a delivery waits and until when, and what was taken before that."""
+    _set(connection, delivery_id, error=error, proof=list(proof), next_at=next_at)
 
 
 def reject(connection: sa.Connection, delivery_id: int, error: str, proof: Sequence[dict[str, Any]]) -> None:

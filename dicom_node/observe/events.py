@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
@@ -128,8 +129,9 @@ def configure_logs() -> None:
     """Write events as JSON lines to standard error; libraries only from WARNING on."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     # pynetdicom's and pydicom's messages quote data set values: identity must not reach a log.
-    for library in ("pynetdicom", "pydicom"):
+    for library in ("pynetdicom", "pydicom", "py.warnings"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module="pydicom")
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

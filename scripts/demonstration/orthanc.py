@@ -39,7 +39,7 @@ class OrthancPacs:
     def send(self, study_uid: str, node: str) -> None:
         """Have Orthanc send a study to the node, and wait until the last C-STORE is answered."""
         client = OrthancApiClient(self.url)
-        client.modalities.send(node, [client.studies.lookup(study_uid)], synchronous=True)
+        client.modalities.send(node, [client.studies.lookup(study_uid)])
 
     def files(self, study_uid: str) -> list[Path]:
         """Write the results that the study has got to the folder and return them."""

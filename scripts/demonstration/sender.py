@@ -8,8 +8,6 @@ import time
 import pydicom
 from pynetdicom import AE
 
-from dicom_node.dimse import SOCKET_TUNING
-
 
 def main() -> int:
     """Send ``FILE`` to ``PORT`` with called AE title ``AE``; prints the time of the last response."""
@@ -17,7 +15,7 @@ def main() -> int:
     dataset = pydicom.dcmread(file)
     ae = AE("MODALITY")
     ae.add_requested_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)
-    assoc = ae.associate("127.0.0.1", port, ae_title=called_ae, evt_handlers=SOCKET_TUNING)
+    assoc = ae.associate("127.0.0.1", port, ae_title=called_ae)
     if not assoc.is_established:
         return 1
     status = assoc.send_c_store(dataset)

@@ -186,6 +186,11 @@ def echoes(port: int, ae_title: str) -> bool:
     return status.get("Status") == 0x0000
 
 
+def dcmtk(program: str) -> str:
+    """Return the path of a program of DCMTK."""
+    return _binary(program)
+
+
 def _binary(name: str) -> str:
     found = shutil.which(name, path=_system_path())
     if found is None:

@@ -72,9 +72,7 @@ def test_the_node_becomes_a_modality_of_orthanc(archive: OrthancPeer, node: Node
 
 
 def test_the_way_to_the_node_is_tested_from_orthanc(archive: OrthancPeer, node: Node) -> None:
-    assert (
-        "C-ECHO from Orthanc to the node: answered" in configure(archive.url, "--node-port", node.port).stdout
-    )
+    assert "C-ECHO from Orthanc to the node: answered" in configure(archive.url, "--node-port", node.port).stdout
 
 
 def test_a_node_that_does_not_answer_is_named(archive: OrthancPeer) -> None:
@@ -102,9 +100,7 @@ def test_a_study_is_sent_by_its_uid(archive: OrthancPeer, node: Node) -> None:
 
 
 def test_a_study_that_orthanc_does_not_have_is_named(archive: OrthancPeer, node: Node) -> None:
-    assert (
-        "no such study: 1.2.3" in configure(archive.url, "--node-port", node.port, "--send", "1.2.3").stderr
-    )
+    assert "no such study: 1.2.3" in configure(archive.url, "--node-port", node.port, "--send", "1.2.3").stderr
 
 
 def test_a_forwarding_orthanc_sends_on_what_arrives(archive: OrthancPeer, node: Node) -> None:

@@ -156,9 +156,7 @@ def test_the_wait_that_a_server_asks_for_goes_with_the_error(server: FhirPeer) -
 
 @pytest.mark.parametrize("commits", [False, True], ids=["before the commit", "after the commit"])
 @pytest.mark.parametrize("spoiled", [Fault(cut=True), Fault(502)], ids=["cut", "bad gateway"])
-def test_a_lost_answer_and_a_second_attempt_store_one_report(
-    server: FhirPeer, spoiled: Fault, commits: bool
-) -> None:
+def test_a_lost_answer_and_a_second_attempt_store_one_report(server: FhirPeer, spoiled: Fault, commits: bool) -> None:
     sent = bundle()
     fault = Fault(spoiled.status, commits=commits, cut=spoiled.cut)
     with faulty_proxy(server.base_url, fault) as url:
@@ -231,9 +229,7 @@ def test_content_that_is_no_bundle_is_rejected(server: FhirPeer) -> None:
         ehr(server.base_url).deliver([ResultObject("fhir", "urn:uuid:0", FHIR_JSON, b"[]")])
 
 
-def test_no_address_that_is_asked_for_names_the_patient(
-    server: FhirPeer, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_address_that_is_asked_for_names_the_patient(server: FhirPeer, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("DEBUG"):
         ehr(server.base_url).deliver([bundle()])
 
