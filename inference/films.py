@@ -61,6 +61,11 @@ class LabelledFilm:
         """True if the label is not a guess from report text."""
         return self.target in (0.0, 1.0)
 
+    @property
+    def is_normal(self) -> bool:
+        """True if the film was labelled normal by those who read it, which is more than without pneumonia."""
+        return self.stratum in (f"{CHILDREN}-normal", f"{ADULTS}-{NORMAL}")
+
 
 @dataclass(frozen=True)
 class FilmFolder:

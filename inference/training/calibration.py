@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from inference.figures import Floats, Outcome
 
 TEMPERATURES: NDArray[np.float64] = np.exp(np.linspace(np.log(0.2), np.log(5.0), 400))
+MOST_FLAGGED = 0.1
 THRESHOLDS: NDArray[np.float64] = np.linspace(0.02, 0.98, 193)
 
 
@@ -31,14 +32,27 @@ def mean_loss(logits: Sequence[Floats], truths: Sequence[NDArray[np.bool_]], tem
     return float(np.mean([np.logaddexp(0.0, -each).mean() for each in signed]))
 
 
-def best_threshold(outcomes: Sequence[Outcome]) -> float:
-    """Return the threshold of the highest Youden index, the mean of the populations'.
+def best_threshold(outcomes: Sequence[Outcome], normal: Sequence[Floats]) -> float:
+    """Return the threshold of the highest Youden index, the mean of the populations', that spares normal films.
 
     Where several are equally good, the middle one: it is the farthest from where errors begin.
+
+    Parameters
+    ----------
+    normal
+        Scores of the films of each population that radiologists call normal; of each, at most `MOST_FLAGGED`
+        may reach the threshold. The index alone would follow the few positive adults.
     """
-    indices = [np.mean([youden(outcome, float(threshold)) for outcome in outcomes]) for threshold in THRESHOLDS]
+    allowed = [threshold for threshold in THRESHOLDS if is_sparing(normal, float(threshold))]
+    indices = [np.mean([youden(outcome, float(threshold)) for outcome in outcomes]) for threshold in allowed]
     best = np.flatnonzero(np.isclose(indices, np.max(indices)))
-    return round(float(THRESHOLDS[best[len(best) // 2]]), 3)
+    return round(float(allowed[best[len(best) // 2]]), 3)
+
+
+def is_sparing(normal: Sequence[Floats], threshold: float) -> bool:
+    """True if few enough normal films of every population reach a threshold; the highest one always may be taken."""
+    flagged = max((float((scores >= threshold).mean()) for scores in normal), default=0.0)
+    return flagged <= MOST_FLAGGED or threshold == THRESHOLDS[-1]
 
 
 def youden(outcome: Outcome, threshold: float) -> float:

@@ -94,4 +94,5 @@ def operating_point(recipe: Recipe, classifier: FilmClassifier, pool: FilmPool) 
     temperature = best_temperature([logits[each] for each in chosen], [truth[each] for each in chosen])
     scores = sigmoid((logits / temperature).astype(np.float32)).astype(np.float64)
     outcomes = [Outcome(scores[each], truth[each], subjects[each]) for each in chosen]
-    return temperature, best_threshold(outcomes)
+    normal = np.array([film.is_normal for film in pool.films])
+    return temperature, best_threshold(outcomes, [scores[each & normal] for each in chosen if (each & normal).any()])

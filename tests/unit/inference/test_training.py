@@ -173,4 +173,13 @@ def test_the_threshold_lies_between_the_classes() -> None:
     truth = np.array([False, False, False, True, True])
     outcome = Outcome(scores, truth, np.array(list("abcde")))
 
-    assert pytest.approx(0.5, abs=0.02) == best_threshold([outcome])
+    assert pytest.approx(0.5, abs=0.02) == best_threshold([outcome], [])
+
+
+def test_the_threshold_spares_normal_films_before_it_finds_disease() -> None:
+    scores = np.array([0.1, 0.2, 0.3, 0.35, 0.8])
+    truth = np.array([False, False, False, True, True])
+    outcome = Outcome(scores, truth, np.array(list("abcde")))
+    normal = np.linspace(0.0, 0.6, 20)
+
+    assert np.mean(normal >= best_threshold([outcome], [normal])) <= 0.1
