@@ -74,7 +74,7 @@ def open_film(path: Path, guard: Guard) -> Film | Refusal:
         header = pydicom.dcmread(path, stop_before_pixels=True)
         if refused := guard.refusal(allowed_attributes(projection(header))):
             raise refused
-        radiograph = to_radiograph(projection(pydicom.dcmread(path), guard.asked))
+        radiograph = to_radiograph(projection(pydicom.dcmread(path), guard.asked), guard.asked)
         return Film(guard.preprocessing.prepare(radiograph), display_pixels(radiograph))
     except FilmError as error:
         return Refusal(error.code, error.reason)

@@ -24,6 +24,7 @@ from dicom_node.pipeline import Pipeline
 from dicom_node.preprocess.decoders import Decoders
 from dicom_node.receive.index import Index
 from dicom_node.receive.scp import StorageSCP
+from dicom_node.rehearsal import rehearse
 from dicom_node.results import Results
 from dicom_node.settings import Settings
 from dicom_node.spool.files import durable_write
@@ -135,8 +136,10 @@ class Node:
         decoders = Decoders(work.decoders, preload=("dicom_node.films",))
         decoders.warm()
         films = Films(model, decoders, threads=work.decoders + 1)
+        equipment = self.equipment(serial)
+        rehearse(model, equipment)
         try:
-            yield Pipeline(films, self.equipment(serial), self.settings)
+            yield Pipeline(films, equipment, self.settings)
         finally:
             films.close()
             decoders.close()

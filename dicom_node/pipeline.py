@@ -16,6 +16,7 @@ from dicom_node.films import Answered, Films, Source
 from dicom_node.settings import Settings
 from inference.types import Prediction
 from structured_reports.build import build_results
+from structured_reports.errors import ReportError
 from structured_reports.fhir.options import FhirOptions
 from structured_reports.port import Equipment, Refusal, ReportRequest, ResultObject
 
@@ -97,7 +98,11 @@ class Pipeline:
             heatmap=self.settings.model.heatmap,
         )
         fhir = self.settings.report.fhir
-        objects = build_results(request, fhir=FhirOptions(fhir.patient_system, fhir.create_patient))
+        try:
+            objects = build_results(request, fhir=FhirOptions(fhir.patient_system, fhir.create_patient))
+        except ReportError as error:
+            # Fail closed: an object that might name somebody else goes nowhere. `status` shows the study.
+            return StudyResult(Refusal("header", f"no result can be made: {error}"), source, (), spans)
         return StudyResult(outcome, source, objects, (*spans, ("build", begun, time.time() - begun)))
 
 

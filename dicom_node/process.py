@@ -48,13 +48,17 @@ def process_files(settings: Settings, paths: Sequence[Path], out_dir: Path, cons
 
 def _by_study(paths: Sequence[Path], console: Console) -> Mapping[str, list[Source]]:
     studies: dict[str, list[Source]] = defaultdict(list)
+    seen: set[str] = set()
     for file in _files(paths):
         try:
             header = read_header(file)
         except NotAnInstanceError as error:
             console.print(f"[yellow]not read[/] {file}: {error}", highlight=False)
             continue
-        if not is_own(header):
+        if str(header.SOPInstanceUID) in seen:
+            console.print(f"[yellow]not read[/] {file}: its SOP Instance UID came before", highlight=False)
+        elif not is_own(header):
+            seen.add(str(header.SOPInstanceUID))
             studies[str(header.StudyInstanceUID)].append(Source(_digest(file), file))
     if not studies:
         raise StartError("no DICOM instance in the given paths")

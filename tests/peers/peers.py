@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -72,7 +73,7 @@ class FhirPeer:
 
 def peer_missing(name: str) -> NoReturn:
     """Skip the test and say what to install; under CI a missing peer is a failure."""
-    message = f"{name} is not installed (Debian: orthanc orthanc-dicomweb dcmtk; Python: sekmet-fhir)"
+    message = f"{name} is not installed (Debian: orthanc orthanc-dicomweb dcmtk postgresql; Python: sekmet-fhir)"
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)
@@ -172,6 +173,36 @@ def sekmet(tmp: Path, *, port: int | None = None, token: str | None = None) -> I
     with _running([str(program), "serve", "-c", str(configuration)], peer.log, cwd=tmp):
         _wait_for(lambda: httpx.get(f"{peer.base_url}/metadata").status_code in {200, 401}, peer.log)
         yield peer
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """Run a PostgreSQL server and yield the URL of an empty database."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not programs:
+        peer_missing("postgresql")
+    folder, port = Path(tempfile.mkdtemp(prefix="postgres-")), free_port()
+    # PostgreSQL refuses to run as root; Debian's package brings a user for it.
+    as_user: list[str] = []
+    if os.getuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+        as_user = ["runuser", "-u", "postgres", "--"]
+    data, binary = folder / "data", programs[-1].parent
+    initdb = [*as_user, str(programs[-1]), "-D", str(data), "-U", "node", "--auth=trust", "--encoding=UTF8"]
+    subprocess.run(initdb, check=True, capture_output=True, cwd=folder)
+    options = ["-D", str(data), "-p", str(port), "-c", f"listen_addresses={HOST}", "-k", str(folder)]
+    log = folder / "postgres.log"
+    try:
+        with _running([*as_user, str(binary / "postgres"), *options], log, cwd=folder):
+            _wait_for(lambda: _listens(port), log)
+            subprocess.run(
+                [*as_user, str(binary / "createdb"), "-h", HOST, "-p", str(port), "-U", "node", "node"],
+                check=True,
+                cwd=folder,
+            )
+            yield f"postgresql+psycopg://node@{HOST}:{port}/node"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def echoes(port: int, ae_title: str) -> bool:

@@ -74,8 +74,8 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("association_id", sa.String(length=32), nullable=False),
         sa.Column("stored_at", sa.Float(), nullable=False),
-        sa.Column("own", sa.Boolean(), server_default=sa.text("0"), nullable=False),
-        sa.Column("conflict", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("own", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("conflict", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("generation_id", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(
             ["association_id"],

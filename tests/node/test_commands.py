@@ -1,0 +1,140 @@
+"""The commands as an administrator meets them, with everything wrong that is usually wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from inference.models import DEFAULT_MODEL
+from tests.running import PROGRAM
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=120)
+
+
+def config(folder: Path, text: str) -> Path:
+    file = folder / "node.toml"
+    file.write_text(f'[node]\ndata_dir = "{folder / "data"}"\n{text}')
+    return file
+
+
+def copied_model(folder: Path) -> Path:
+    return Path(shutil.copytree(DEFAULT_MODEL, folder / "model"))
+
+
+def test_help_names_every_command() -> None:
+    shown = run("--help").stdout
+
+    assert all(
+        name in shown
+        for name in ("serve", "receive", "work", "check", "status", "explain", "retry", "process", "conformance")
+    )
+
+
+def test_a_wrong_configuration_is_one_message_without_traceback(tmp_path: Path) -> None:
+    done = run("serve", "--config", config(tmp_path, "colour = 1\n[receive]\nport = 0"))
+
+    assert done.returncode == 1
+    assert "node.colour: unknown key" in done.stderr
+    assert "receive.port: 0" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run("serve", "--config", config(tmp_path, f'[receive]\nhost = "127.0.0.1"\nport = {port}'))
+
+    assert done.returncode == 1
+    assert f"receive.port: 127.0.0.1:{port}: Address already in use; choose a free port" in " ".join(
+        done.stderr.split()
+    )
+
+
+def test_a_missing_weight_file_stops_the_node_and_is_named(tmp_path: Path) -> None:
+    model = copied_model(tmp_path)
+    (model / "model.onnx").unlink()
+
+    done = run("serve", "--config", config(tmp_path, f'[receive]\nport = 1\n[model]\nfolder = "{model}"'))
+
+    assert done.returncode == 1
+    assert "model.onnx" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_weights_of_another_digest_stop_the_node_and_both_digests_are_named(tmp_path: Path) -> None:
+    model = copied_model(tmp_path)
+    with (model / "model.onnx").open("ab") as file:
+        file.write(b"\0")
+
+    done = run("check", "--config", config(tmp_path, f'[model]\nfolder = "{model}"'))
+
+    assert done.returncode == 1
+    assert done.stdout.count("sha256") >= 1
+    assert "fault" in done.stdout
+
+
+def test_a_destination_that_does_not_exist_is_a_fault_of_the_check(tmp_path: Path) -> None:
+    table = (
+        '[[destination]]\nkind = "c-store"\nname = "pacs"\nhost = "127.0.0.1"\nport = 1\n'
+        'called_ae = "PACS"\ncalling_ae = "AINODE"'
+    )
+
+    done = run("check", "--config", config(tmp_path, table))
+
+    assert done.returncode == 1
+    assert "destination pacs" in done.stdout
+    assert "no connection" in " ".join(done.stdout.split())
+
+
+def test_a_check_of_the_defaults_passes(tmp_path: Path) -> None:
+    done = run("check", "--config", config(tmp_path, "[receive]\nport = 11999"))
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_status_of_a_folder_where_no_node_ran_says_so(tmp_path: Path) -> None:
+    done = run("status", "--data-dir", tmp_path / "nowhere")
+
+    assert done.returncode == 1
+    assert "no node has run here yet" in " ".join(done.stderr.split())
+
+
+def test_process_writes_results_and_a_line_for_each_study(tmp_path: Path, chest_film: Path, ct_slice: Path) -> None:
+    done = run("process", chest_film, ct_slice, "--out", tmp_path)
+
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert done.returncode == 0, done.stderr
+    assert [None, "modality"] == [line["refused"] for line in lines]
+    assert all((tmp_path / one).exists() for line in lines for one in line["objects"])
+
+
+def test_process_without_any_instance_says_so(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("nothing")
+
+    done = run("process", tmp_path / "notes.txt", "--out", tmp_path / "out")
+
+    assert done.returncode == 1
+    assert "no DICOM instance" in done.stderr
+
+
+def test_the_conformance_statement_in_the_repository_is_the_one_that_is_printed() -> None:
+    committed = (Path(__file__).parents[2] / "CONFORMANCE.md").read_text(encoding="utf-8")
+
+    assert committed == run("conformance").stdout
+
+
+@pytest.mark.parametrize("command", ["serve", "receive", "work", "check", "status", "explain", "retry", "process"])
+def test_every_command_explains_itself(command: str) -> None:
+    done = run(command, "--help")
+
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) > 5
