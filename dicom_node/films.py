@@ -104,7 +104,12 @@ class Films:
 
     def answer(self, source: Source) -> Answered | Refusal:
         """Return what the model says of an instance, or why it was not asked."""
-        return self._future(source).result()
+        try:
+            return self._future(source).result()
+        except Exception:
+            # The next attempt shall work it out anew, not meet the old failure again.
+            self.forget(source.sha256)
+            raise
 
     def forget(self, sha256: str) -> None:
         """Drop an answer that is no longer needed."""

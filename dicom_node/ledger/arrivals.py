@@ -43,8 +43,8 @@ class Arrivals:
             with self.database.begin() as connection:
                 for arrival in arrivals:
                     self._record(connection, arrival)
-        except sa.exc.DBAPIError as error:
-            raise LedgerUnavailableError(type(error.orig).__name__) from error
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+            raise LedgerUnavailableError(type(error).__name__) from error
 
     def close_associations(self) -> None:
         """Release what a killed predecessor of this receiver held open."""

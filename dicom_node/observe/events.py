@@ -60,6 +60,13 @@ class IndexUnavailable(Event):
 
 
 @dataclass(frozen=True)
+class ArrivalNotIndexed(Event):
+    is_trouble: ClassVar[bool] = True
+
+    error: str
+
+
+@dataclass(frozen=True)
 class StudySealed(Event):
     study: str
     generation: int

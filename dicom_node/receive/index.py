@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dicom_node.checkpoint import reached
-from dicom_node.observe.events import IndexUnavailable, say
+from dicom_node.observe.events import ArrivalNotIndexed, IndexUnavailable, say
 from dicom_node.study import ReceivedInstance
 
 
@@ -102,5 +102,16 @@ class Index:
                 say(IndexUnavailable(len(arrivals) + self.waiting, str(error)))
                 if self._stopping.wait(self._RETRY_S):
                     return  # the scan at the next start finds them
+            except Exception as error:
+                self._write_singly(arrivals, error)
+                return
             else:
                 return
+
+    def _write_singly(self, arrivals: Sequence[Arrival], error: Exception) -> None:
+        """Write all but the one that the ledger cannot take; its file is kept, and every start tries it again."""
+        if len(arrivals) == 1:
+            say(ArrivalNotIndexed(type(error).__name__))
+            return
+        for arrival in arrivals:
+            self._write([arrival])

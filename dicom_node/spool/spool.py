@@ -151,11 +151,16 @@ class Spool:
             series_uid=str(header.SeriesInstanceUID),
             sop_uid=str(header.SOPInstanceUID),
             sop_class_uid=str(header.SOPClassUID),
-            transfer_syntax_uid=str(header.file_meta.TransferSyntaxUID),
-            modality=str(header.get("Modality") or "")[:16],
+            transfer_syntax_uid=_plain(header.file_meta.TransferSyntaxUID, 64),
+            modality=_plain(header.get("Modality") or "", 16),
             sha256=digest,
             path=str(file.relative_to(self.root)),
             size=file.stat().st_size,
             stored_at=time.time(),
             own=self.is_own(header),
         )
+
+
+def _plain(value: object, longest: int) -> str:
+    """Return text that any database takes, whatever a sender put there."""
+    return "".join(character for character in str(value) if character.isprintable())[:longest]

@@ -70,9 +70,7 @@ def test_a_destination_cannot_be_changed_after_its_birth(kind: str, table: dict[
         ("folder", FOLDER | {"kinds": ["fhir"]}, ["fhir"]),
     ],
 )
-def test_a_destination_takes_its_media_types_and_kinds(
-    kind: str, table: dict[str, Any], taken: list[str]
-) -> None:
+def test_a_destination_takes_its_media_types_and_kinds(kind: str, table: dict[str, Any], taken: list[str]) -> None:
     offered = [("summary", DICOM), ("report", DICOM), ("fhir", FHIR_JSON)]
     results = [ResultObject(name, "uid", media_type, b"") for name, media_type in offered]
 

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from dicom_node.preprocess.decoders import DecoderDiedError, Decoders
+
+
+@pytest.fixture(scope="module")
+def decoders() -> Iterator[Decoders]:
+    pool = Decoders(2)
+    yield pool
+    pool.close()
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_once(marker: Path) -> str:
+    if not marker.exists():
+        marker.touch()
+        die()
+    return "survived"
+
+
+def slow() -> str:
+    time.sleep(0.3)
+    return "done"
+
+
+def test_work_is_done_in_another_process(decoders: Decoders) -> None:
+    assert os.getpid() != decoders.run(os.getpid)
+
+
+def test_work_that_kills_its_process_is_named(decoders: Decoders) -> None:
+    with pytest.raises(DecoderDiedError):
+        decoders.run(die)
+
+
+def test_the_pool_goes_on_after_a_death(decoders: Decoders) -> None:
+    with pytest.raises(DecoderDiedError):
+        decoders.run(die)
+
+    assert "done" == decoders.run(slow)
+
+
+def test_a_neighbour_of_a_death_is_done_all_the_same(decoders: Decoders) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        neighbour = threads.submit(decoders.run, slow)
+        death = threads.submit(decoders.run, die)
+
+        assert "done" == neighbour.result()
+        assert isinstance(death.exception(), DecoderDiedError)
+
+
+def test_work_that_died_by_chance_is_done_again(decoders: Decoders, tmp_path: Path) -> None:
+    assert "survived" == decoders.run(die_once, tmp_path / "marker")

@@ -1,0 +1,254 @@
+"""The two queued stages, with destinations and a pipeline that can be told to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_node.deliver import Acceptance, DestinationUnavailableError, RejectedError
+from dicom_node.films import Source
+from dicom_node.ledger import views
+from dicom_node.ledger.arrivals import Arrivals
+from dicom_node.ledger.database import writing
+from dicom_node.ledger.generations import seal_due
+from dicom_node.pipeline import StudyResult
+from dicom_node.receive.index import Opened, Released, Stored
+from dicom_node.results import Results
+from dicom_node.spool.spool import Spool
+from dicom_node.stages import MOST_READS, DeliverStage, ReadStage
+from structured_reports.port import DICOM, Refusal, ResultObject
+from tests.unit.dicom_node.test_sealing import INSTANCE
+
+REPORT = ResultObject("report", "2.25.1", DICOM, b"the bytes", "1.2.840.10008.5.1.4.1.1.88.33", "1.2.840.10008.1.2.1")
+
+
+@dataclass
+class Queue:
+    """Remembers what was queued."""
+
+    deliveries: list[tuple[int, str]] = field(default_factory=list)
+
+    def deliver(self, _connection: sa.Connection, delivery_id: int, destination: str) -> None:
+        self.deliveries.append((delivery_id, destination))
+
+
+class FakeFilms:
+    def forget(self, sha256: str) -> None: ...
+
+
+@dataclass
+class FakePipeline:
+    """Refuses every study, or fails as told."""
+
+    error: Exception | None = None
+    films: FakeFilms = field(default_factory=FakeFilms)
+
+    def read(self, sources: Sequence[Source], *, made_at: datetime, generation: int) -> StudyResult:
+        if self.error:
+            raise self.error
+        return self.refuse(sources[0], Refusal("modality", "no film"), made_at=made_at, generation=generation)
+
+    def refuse(self, source: Source, refusal: Refusal, *, made_at: datetime, generation: int) -> StudyResult:
+        return StudyResult(refusal, source, (REPORT,), (("build", 1.0, 0.5),))
+
+
+@dataclass
+class FakeDestination:
+    """Takes results, or raises what it is told to raise."""
+
+    name: str = "pacs"
+    errors: list[Exception] = field(default_factory=list)
+    got: list[bytes] = field(default_factory=list)
+
+    def takes(self, result: ResultObject) -> bool:
+        return True
+
+    def deliver(self, results: Sequence[ResultObject]) -> tuple[Acceptance, ...]:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.got += [one.content for one in results]
+        return tuple(Acceptance(one.kind, one.uid, "C-STORE 0x0000") for one in results)
+
+    def check(self) -> str:
+        return ""
+
+
+@dataclass
+class Stages:
+    database: sa.Engine
+    read: ReadStage
+    deliver: DeliverStage
+    queue: Queue
+
+    def generations(self) -> list[dict[str, Any]]:
+        with self.database.connect() as connection:
+            return views.generations_of(connection, INSTANCE.study_uid)
+
+
+def stages(
+    database: sa.Engine, folder: Path, destination: FakeDestination | None = None, error: Exception | None = None
+) -> Stages:
+    destination = destination or FakeDestination()
+    spool = Spool(folder / "spool", 0, lambda _: False)
+    results, queue = Results(folder / "objects"), Queue()
+    destinations = {destination.name: destination}
+    read = ReadStage(database, spool, results, FakePipeline(error), queue, destinations)  # type: ignore[arg-type]
+    return Stages(database, read, DeliverStage(database, results, destinations), queue)
+
+
+def arrive(database: sa.Engine, number: int = 1) -> None:
+    arrivals = Arrivals(database, "r", lambda _: 0.0)
+    one = replace(INSTANCE, sop_uid=f"1.2.1.{number}", sha256=str(number) * 64, path=f"studies/{number}")
+    name = f"a{number}"
+    arrivals.record([Opened(name, "CT", 1.0), Stored(name, one), Released(name, 2.0)])
+    with writing(database) as connection:
+        seal_due(connection, 1000.0)
+
+
+def test_what_was_read_is_recorded_and_queued_for_every_destination(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    node = stages(database, tmp_path)
+
+    assert node.read(1) is None
+
+    (generation,) = node.generations()
+    assert ("refused", "modality") == (generation["state"], generation["reason_code"])
+    assert [(1, "pacs")] == node.queue.deliveries
+
+
+def test_reading_again_what_is_recorded_queues_nothing(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    node = stages(database, tmp_path)
+    node.read(1)
+
+    node.read(1)
+
+    assert 1 == len(node.queue.deliveries)
+
+
+def test_a_generation_that_late_images_overtook_is_not_read(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database, 1)
+    arrive(database, 2)
+    node = stages(database, tmp_path)
+
+    node.read(1)
+
+    assert ["superseded", "sealed"] == [one["state"] for one in node.generations()]
+    assert [] == node.queue.deliveries
+
+
+def test_reading_that_fails_is_tried_again_later(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+
+    assert 10.0 == stages(database, tmp_path, error=ZeroDivisionError()).read(1)
+
+
+def test_a_study_that_always_fails_is_refused_with_that_reason(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    node = stages(database, tmp_path, error=ZeroDivisionError())
+
+    delays = [node.read(1) for _ in range(MOST_READS + 1)]
+
+    assert delays[-1] is None
+    assert "failed" == node.generations()[0]["reason_code"]
+
+
+def delivered(database: sa.Engine, folder: Path, destination: FakeDestination) -> tuple[Stages, float | None]:
+    arrive(database)
+    node = stages(database, folder, destination)
+    node.read(1)
+    return node, node.deliver(1)
+
+
+def test_recorded_bytes_are_what_is_delivered(database: sa.Engine, tmp_path: Path) -> None:
+    destination = FakeDestination()
+    node, delay = delivered(database, tmp_path, destination)
+
+    assert delay is None
+    assert [REPORT.content] == destination.got
+    assert "C-STORE 0x0000" == node.generations()[0]["deliveries"][0]["proof"][0]["proof"]
+
+
+def test_what_is_delivered_is_not_delivered_again(database: sa.Engine, tmp_path: Path) -> None:
+    destination = FakeDestination()
+    node, _ = delivered(database, tmp_path, destination)
+
+    node.deliver(1)
+
+    assert 1 == len(destination.got)
+
+
+def test_an_unavailable_destination_is_tried_again_later(database: sa.Engine, tmp_path: Path) -> None:
+    destination = FakeDestination(errors=[DestinationUnavailableError("pacs: no connection")])
+    node, delay = delivered(database, tmp_path, destination)
+
+    assert delay is not None
+    assert ("waiting", "pacs: no connection") == state(node)
+    assert node.deliver(1) is None
+    assert ("delivered", None) == state(node)
+
+
+def test_a_destination_says_itself_when_it_wants_to_be_asked_again(database: sa.Engine, tmp_path: Path) -> None:
+    destination = FakeDestination(errors=[DestinationUnavailableError("busy", retry_after_s=77.0)])
+
+    assert 77.0 == delivered(database, tmp_path, destination)[1]
+
+
+def test_waits_grow_to_a_quarter_of_an_hour(database: sa.Engine, tmp_path: Path) -> None:
+    destination = FakeDestination(errors=[DestinationUnavailableError("down") for _ in range(30)])
+    node, _ = delivered(database, tmp_path, destination)
+
+    waits = [node.deliver(1) or 0.0 for _ in range(20)]
+
+    assert waits[0] < waits[-1] <= 900.0 * 1.2
+
+
+def test_what_was_rejected_is_parked_with_its_reason(database: sa.Engine, tmp_path: Path) -> None:
+    destination = FakeDestination(errors=[RejectedError("pacs: report: 0xA900")])
+    node, delay = delivered(database, tmp_path, destination)
+
+    assert delay is None
+    assert ("rejected", "pacs: report: 0xA900") == state(node)
+
+
+def test_recorded_bytes_that_changed_on_disk_are_never_sent(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    destination = FakeDestination()
+    node = stages(database, tmp_path, destination)
+    node.read(1)
+    (file,) = (tmp_path / "objects").rglob("report.dcm")
+    file.write_bytes(b"other bytes")
+
+    node.deliver(1)
+
+    assert [] == destination.got
+    assert "rejected" == state(node)[0]
+
+
+def test_a_destination_that_is_no_longer_configured_is_named(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    node = stages(database, tmp_path)
+    node.read(1)
+    without = DeliverStage(database, node.deliver.results, {})
+
+    without(1)
+
+    assert ("rejected", "pacs: no destination of this name is configured") == state(node)
+
+
+def test_an_unexpected_error_is_recorded_without_its_text(database: sa.Engine, tmp_path: Path) -> None:
+    destination = FakeDestination(errors=[KeyError("DOE^JANE")])
+    node, delay = delivered(database, tmp_path, destination)
+
+    assert delay is not None
+    assert "DOE" not in str(state(node))
+
+
+def state(node: Stages) -> tuple[str, str | None]:
+    (delivery,) = node.generations()[0]["deliveries"]
+    return delivery["state"], delivery["error"]
