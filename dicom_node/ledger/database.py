@@ -27,7 +27,11 @@ def open_database(url: str, *, synchronous: str = "FULL") -> sa.Engine:
     Raises
     ------
     StartError
-        The database cannot be opened.
+        The URL is none.
+
+    Notes
+    -----
+    Parameters are hidden in error messages: they hold UIDs.
     """
     try:
         parsed = sa.make_url(url)
@@ -37,11 +41,11 @@ def open_database(url: str, *, synchronous: str = "FULL") -> sa.Engine:
         ) from error
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed, synchronous)
-    return sa.create_engine(parsed, pool_size=10, max_overflow=20, pool_pre_ping=True)
+    return sa.create_engine(parsed, hide_parameters=True, pool_size=10, max_overflow=20, pool_pre_ping=True)
 
 
 def _open_sqlite(url: sa.URL, synchronous: str) -> sa.Engine:
-    engine = sa.create_engine(url, connect_args={"timeout": 30.0}, pool_size=10, max_overflow=20)
+    engine = sa.create_engine(url, connect_args={"timeout": 30.0}, hide_parameters=True, pool_size=10, max_overflow=20)
 
     @sa.event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:  # noqa: ANN401 - a DB-API connection

@@ -135,10 +135,7 @@ class SealerFailed(Event):
 def configure_logs() -> None:
     """Write events as JSON lines to standard error; libraries only from WARNING on."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    # pynetdicom's and pydicom's messages quote data set values: identity must not reach a log.
-    for library in ("pynetdicom", "pydicom", "py.warnings"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)
-    warnings.filterwarnings("ignore", module="pydicom")
+    silence_libraries()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -147,6 +144,13 @@ def configure_logs() -> None:
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def silence_libraries() -> None:
+    """Keep libraries from quoting data set values: identity must not reach a log."""
+    for library in ("pynetdicom", "pydicom"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")
 
 
 def say(event: Event) -> None:

@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import ParamSpec, TypeVar
 
+from dicom_node.observe.events import silence_libraries
 from dicom_node.parent import die_with_parent
 
 P = ParamSpec("P")
@@ -76,6 +77,11 @@ class Decoders:
         return ProcessPoolExecutor(
             processes,
             mp_context=self._context,
-            initializer=die_with_parent,
+            initializer=_begin_process,
             max_tasks_per_child=_TASKS_PER_PROCESS,
         )
+
+
+def _begin_process() -> None:
+    die_with_parent()
+    silence_libraries()

@@ -29,7 +29,8 @@ PATIENCE_S = 120.0
 # Longer than the quiet time and a whole reading: a second result would be there by then.
 AGAIN_S = 3.0
 
-console = Console()
+# A log has no width of its own: the table stays whole there.
+console = Console(width=None if sys.stdout.isatty() else 140)
 
 
 class Pacs(StrEnum):
@@ -197,4 +198,6 @@ def _wait_for_interrupt(peers: Peers) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    app(prog_name="scripts/demo")

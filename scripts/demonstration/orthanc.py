@@ -9,9 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import httpx
+import pydicom
 from orthanc_api_client import OrthancApiClient
 
 HOST = "127.0.0.1"
@@ -47,9 +49,9 @@ class OrthancPacs:
         target = self.folder / study_uid
         target.mkdir(parents=True, exist_ok=True)
         for instance in client.studies.get_instances_ids(client.studies.lookup(study_uid)):
-            tags = client.instances.get_tags(instance)
-            if str(tags.get("SeriesNumber", "")).startswith("900"):
-                (target / f"{instance}.dcm").write_bytes(client.instances.get_file(instance))
+            content = client.instances.get_file(instance)
+            if int(pydicom.dcmread(BytesIO(content), stop_before_pixels=True).get("SeriesNumber") or 0) > 9000:
+                (target / f"{instance}.dcm").write_bytes(content)
         return sorted(target.glob("*.dcm"))
 
 

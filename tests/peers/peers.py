@@ -217,6 +217,11 @@ def echoes(port: int, ae_title: str) -> bool:
     return status.get("Status") == 0x0000
 
 
+def orthanc_program() -> str:
+    """Return the path of Orthanc."""
+    return _binary("Orthanc")
+
+
 def dcmtk(program: str) -> str:
     """Return the path of a program of DCMTK."""
     return _binary(program)
