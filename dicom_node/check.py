@@ -9,11 +9,11 @@ from pathlib import Path
 from rich.console import Console
 
 from dicom_node.deliver import DeliveryError, Destination
+from dicom_node.durable import durable_folder, durable_write
 from dicom_node.errors import NodeError, StartError
 from dicom_node.ledger.database import open_database
 from dicom_node.node import Node
 from dicom_node.settings import Settings
-from dicom_node.spool.files import durable_folder, durable_write
 from dicom_node.supervise import require_free_port
 
 Check = Callable[[], str]

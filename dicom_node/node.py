@@ -13,6 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from dicom_node.deliver import Destination
+from dicom_node.durable import durable_write
 from dicom_node.engine.app import READ, Queues, Worker, delivery_queue, migrate_engine, working
 from dicom_node.engine.executors import Executors
 from dicom_node.errors import StartError
@@ -27,7 +28,6 @@ from dicom_node.receive.scp import StorageSCP
 from dicom_node.rehearsal import rehearse
 from dicom_node.results import Results
 from dicom_node.settings import Settings
-from dicom_node.spool.files import durable_write
 from dicom_node.spool.spool import Spool
 from dicom_node.stages import DeliverStage, ReadStage
 from dicom_node.watch import Watch

@@ -13,13 +13,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from dicom_node.durable import durable_write
 from dicom_node.errors import NotAnInstanceError, StartError
 from dicom_node.films import Source
 from dicom_node.node import Node
 from dicom_node.pipeline import StudyResult
 from dicom_node.results import SUFFIXES
 from dicom_node.settings import Settings
-from dicom_node.spool.files import durable_write
 from dicom_node.spool.header import read_header
 from dicom_node.study import study_key
 from structured_reports.port import Refusal

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dicom_node.durable import durable_write
 from dicom_node.ledger.generations import Generation, RecordedResult
-from dicom_node.spool.files import durable_write
 from dicom_node.study import study_key
 from structured_reports.port import DICOM, FHIR_JSON, ResultObject
 

@@ -18,6 +18,7 @@ from dicom_node.deliver.bundle import imaging_study_uid, parsed
 from dicom_node.deliver.each import each
 from dicom_node.deliver.errors import DestinationUnavailableError, RejectedError
 from dicom_node.deliver.port import VALID_FROM_BIRTH, Acceptance, Kinds, Name
+from dicom_node.durable import durable_write, sync_folder
 from dicom_node.study import study_key
 from structured_reports.port import DICOM, FHIR_JSON, PNG, ResultObject
 
@@ -51,7 +52,7 @@ class Folder:
         probe = self.directory / f".probe-{secrets.token_hex(4)}"
         try:
             self.directory.mkdir(exist_ok=True)
-            _write_durably(probe, b"dicom-node")
+            durable_write(probe, b"dicom-node")
             probe.unlink()
             free_gib = _free_bytes(self.directory) / 2**30
         except OSError as error:
@@ -65,16 +66,16 @@ class Folder:
         try:
             self.directory.mkdir(exist_ok=True)
             study.mkdir(exist_ok=True)
-            _sync_directory(self.directory)
+            sync_folder(self.directory)
             names = [self._keep_file(study / name, content, result.kind) for name, content in _files(result)]
-            _sync_directory(study)
+            sync_folder(study)
         except OSError as error:
             raise DestinationUnavailableError(f"{self.name}: {result.kind}: {error.strerror}") from error
         return Acceptance(result.kind, result.uid, f"{folder}/{names[0]}")
 
     def _keep_file(self, path: Path, content: bytes, kind: str) -> str:
         if not path.exists():
-            _write_durably(path, content)
+            durable_write(path, content)
         elif path.read_bytes() != content:
             raise RejectedError(f"{self.name}: {kind}: {path.name} holds other bytes (one UID, one content)")
         return path.name
@@ -104,27 +105,6 @@ def _study_uid(result: ResultObject) -> str:
     except (InvalidDicomError, ValueError):
         return ""
     return ""
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    """Write the file whole or not at all."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _free_bytes(directory: Path) -> int:

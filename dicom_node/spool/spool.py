@@ -19,8 +19,8 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
+from dicom_node.durable import durable_folder, sync_file, sync_folder
 from dicom_node.errors import NotAnInstanceError
-from dicom_node.spool.files import durable_folder, sync_file, sync_folder
 from dicom_node.spool.header import content_digest, read_header
 from dicom_node.study import ReceivedInstance, study_key
 
