@@ -63,6 +63,7 @@ def serve(config: Config = None, data_dir: DataDir = None) -> None:
     settings = load_settings(config, data_dir=data_dir)
     node = Node(settings)
     receive = settings.receive
+    node.require_alone()
     require_free_port(receive.host, receive.port)
     node.model(device="cpu")  # a wrong digest shall stop the node here, not restart a worker for ever
     node.migrate()

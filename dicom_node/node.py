@@ -104,6 +104,17 @@ class Node:
         except StartError:
             return True
 
+    def require_alone(self) -> None:
+        """Raise where a node runs with this data directory.
+
+        Raises
+        ------
+        StartError
+            Its roles would fight the running ones for their locks.
+        """
+        if self.is_serving():
+            raise StartError(f"node.data_dir: {self.data_dir}: a node is already running with it")
+
     def identity(self) -> str:
         """Return the name that this installation gave itself; it outlives restarts and upgrades."""
         identity = self.data_dir / "node-id"

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from inference.models import DEFAULT_MODEL
-from tests.running import PROGRAM
+from tests.peers.peers import free_port
+from tests.running import PROGRAM, running_node
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -138,3 +139,13 @@ def test_every_command_explains_itself(command: str) -> None:
 
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) > 5
+
+
+def test_a_second_node_with_the_same_data_is_refused(tmp_path: Path) -> None:
+    with running_node(tmp_path) as node:
+        other = tmp_path / "other.toml"
+        other.write_text(node.config.read_text().replace(str(node.port), str(free_port())))
+        done = run("serve", "--config", other)
+
+    assert done.returncode == 1
+    assert "a node is already running with it" in " ".join(done.stderr.split())
