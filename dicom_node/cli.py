@@ -67,6 +67,7 @@ def serve(config: Config = None, data_dir: DataDir = None) -> None:
     require_free_port(receive.host, receive.port)
     node.model(device="cpu")  # a wrong digest shall stop the node here, not restart a worker for ever
     node.migrate()
+    node.close_associations()
     out.print(f"[bold]{settings.node.ae_title}[/] takes studies on {receive.host}:{receive.port}")
     out.print(f"data  {settings.node.data_dir}\nlogs  {settings.node.data_dir / 'log'}")
     for destination in settings.destinations:
@@ -102,10 +103,10 @@ def work(
 ) -> None:
     """Run one worker alone: it reads studies on one device and delivers results."""
     from dicom_node.node import reading
-    from dicom_node.supervise import SUPERVISED
+    from dicom_node.supervise import SUPERVISOR
 
     node = _role(config, data_dir)
-    if not SUPERVISED:
+    if SUPERVISOR is None:
         node.migrate()
     with reading(node, slot, device):
         _until_stopped()
@@ -186,11 +187,11 @@ def _role(config: Path | None, data_dir: Path | None) -> Node:
     from dicom_node.node import Node
     from dicom_node.observe.events import configure_logs
     from dicom_node.parent import die_with_parent
-    from dicom_node.supervise import SUPERVISED
+    from dicom_node.supervise import SUPERVISOR
 
     configure_logs()
-    if SUPERVISED:
-        die_with_parent()
+    if SUPERVISOR:
+        die_with_parent(SUPERVISOR)
     return Node(load_settings(config, data_dir=data_dir))
 
 

@@ -20,7 +20,8 @@ def sync_file(path: Path) -> None:
     """Make the bytes of a file durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fdatasync(descriptor)
+        # Not fdatasync: that may pass over a rename which only changed the inode's times.
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

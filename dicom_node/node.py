@@ -18,7 +18,7 @@ from dicom_node.engine.app import READ, Queues, Worker, delivery_queue, migrate_
 from dicom_node.engine.executors import Executors
 from dicom_node.errors import StartError
 from dicom_node.films import Films
-from dicom_node.ledger.arrivals import Arrivals
+from dicom_node.ledger.arrivals import Arrivals, close_associations
 from dicom_node.ledger.database import locked, migrate, open_database
 from dicom_node.observe.events import Started, Stopped, say
 from dicom_node.pipeline import Pipeline
@@ -81,6 +81,12 @@ class Node:
         self.identity()
         migrate(database)
         migrate_engine(database)
+        database.dispose()
+
+    def close_associations(self) -> None:
+        """Release what any receiver of this installation held open; before the first of them starts."""
+        database = self.database()
+        close_associations(database, self.identity())
         database.dispose()
 
     def require_data(self) -> None:
@@ -166,7 +172,7 @@ class Node:
 @contextmanager
 def receiving(node: Node, slot: int, listener: socket.socket | None = None) -> Iterator[int]:
     """Take studies while the block runs; yields the port."""
-    settings, name = node.settings.receive, f"{node.settings.node.name}-receive-{slot}"
+    settings, name = node.settings.receive, f"{node.identity()}-receive-{slot}"
     with ExitStack() as stack:
         stack.enter_context(locked(node.data_dir / "lock" / f"receive-{slot}", f"receiver {slot}"))
         database = node.database(synchronous="NORMAL")
@@ -195,7 +201,8 @@ def receiving(node: Node, slot: int, listener: socket.socket | None = None) -> I
 @contextmanager
 def reading(node: Node, slot: int, device: str) -> Iterator[None]:
     """Read studies and deliver results while the block runs."""
-    name = f"{node.settings.node.name}-work-{slot}"
+    # The identity too: two hosts of one name on one database would run each other's work.
+    name = f"{node.settings.node.name}-{node.identity()[:8]}-work-{slot}"
     with ExitStack() as stack:
         stack.enter_context(locked(node.data_dir / "lock" / f"work-{slot}", f"worker {slot}"))
         database = node.database()

@@ -67,7 +67,9 @@ class ReadStage:
             self._read(generation)
         except Exception as error:
             say(
-                events.ReadFailed(study_key(generation.study_uid), generation.number, generation.attempts, _kind(error))
+                events.ReadFailed(
+                    study_key(generation.study_uid), generation.number, generation.attempts, events.name_of(error)
+                )
             )
             return min(5.0 * 2.0**generation.attempts, LONGEST_WAIT_S)
         return None
@@ -152,7 +154,7 @@ class DeliverStage:
         except DestinationUnavailableError as error:
             return self._postpone(delivery, str(error), error.retry_after_s, error.accepted)
         except Exception as error:
-            return self._postpone(delivery, f"{delivery.destination}: unexpected {_kind(error)}", None)
+            return self._postpone(delivery, f"{delivery.destination}: unexpected {events.name_of(error)}", None)
         reached("delivery-accepted")
         self._accept(delivery, proof, begun)
         return None
@@ -210,12 +212,3 @@ def _without_content(recorded: RecordedResult) -> ResultObject:
         recorded.sop_class_uid,
         recorded.transfer_syntax_uid,
     )
-
-
-def _kind(error: BaseException) -> str:
-    """Name an error without its message, which may quote a data set."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    place = f" at {frame.tb_frame.f_code.co_qualname}:{frame.tb_lineno}" if frame else ""
-    return f"{type(error).__name__}{place}"

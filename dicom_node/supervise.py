@@ -7,6 +7,7 @@ kernel holds the connection until another one, or its successor, takes it.
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from dicom_node.errors import StartError
 from dicom_node.settings import Settings
 
 # Set for the roles that supervisor starts: they end with it, and find the tables migrated.
-SUPERVISED = bool(os.environ.get("DICOM_NODE_SUPERVISED"))
+SUPERVISOR = int(os.environ.get("DICOM_NODE_SUPERVISOR", "0")) or None
 
 # Started in this order and stopped in the reverse: nothing is taken that nobody is there to read.
 _WORK_FIRST, _RECEIVE_LAST = 10, 20
@@ -34,13 +35,13 @@ silent=true
 _PROGRAM = """
 [{section}:{name}]
 command={command}
-environment=DICOM_NODE_SUPERVISED="1"
+environment=DICOM_NODE_SUPERVISOR="{supervisor}"
 process_name=%(program_name)s-%(process_num)d
 numprocs={processes}
 autorestart=true
 startsecs=1
 startretries=1000000
-stopwaitsecs=30
+stopwaitsecs=60
 priority={priority}
 redirect_stderr=true
 stdout_logfile={log}/%(program_name)s-%(process_num)d.log
@@ -53,15 +54,16 @@ stdout_logfile_backups=5
 def supervisor_config(settings: Settings, config: Path | None) -> str:
     """Return supervisor's configuration for one node on this machine."""
     data_dir, receive = settings.node.data_dir, settings.receive
-    log, run = data_dir / "log", data_dir / "run"
-    base = f"{sys.executable} -m dicom_node"
-    options = f"--data-dir {data_dir}" + (f" --config {config.resolve()}" if config else "")
+    log, run = (str(data_dir / name).replace("%", "%%") for name in ("log", "run"))
+    base = f"{_quoted(sys.executable)} -m dicom_node"
+    options = f"--data-dir {_quoted(data_dir)}" + (f" --config {_quoted(config.resolve())}" if config else "")
     programs = [
         _PROGRAM.format(
             section="program",
             name=f"work-{device.replace(':', '-')}",
             command=f"{base} work --slot {slot} --device {device} {options}",
             processes=1,
+            supervisor=os.getpid(),
             priority=_WORK_FIRST,
             log=log,
             extra="",
@@ -74,12 +76,18 @@ def supervisor_config(settings: Settings, config: Path | None) -> str:
             name="receive",
             command=f"{base} receive --slot %(process_num)d --inherit {options}",
             processes=receive.processes,
+            supervisor=os.getpid(),
             priority=_RECEIVE_LAST,
             log=log,
             extra=f"socket=tcp://{receive.host}:{receive.port}\nsocket_backlog=128",
         )
     )
     return _HEAD.format(log=log, run=run) + "".join(programs)
+
+
+def _quoted(path: Path | str) -> str:
+    """Return a path as one word of a supervisor command, in which a percent sign begins an expansion."""
+    return shlex.quote(str(path)).replace("%", "%%")
 
 
 def require_free_port(host: str, port: int) -> None:

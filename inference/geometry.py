@@ -1,7 +1,7 @@
 """Where a film lies on the grid of a model, and the way back.
 
-A film keeps its aspect ratio: it is reduced to fit and centred, the rest is left black. Nothing is mirrored
-or rotated on the way, so the patient's right stays on the side where the source has it.
+A film keeps its aspect ratio: it is turned upright as its header says, reduced to fit and centred, the rest is
+left black. On the way back it is turned as the source has it, so the patient's right stays where it was.
 """
 
 from __future__ import annotations
@@ -12,7 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.orientation import Orientation
+
 Floats = NDArray[np.float32]
+
+UPRIGHT = Orientation()
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,14 @@ class Box:
     def window(self) -> tuple[slice, slice]:
         """Index of the rectangle in an array."""
         return slice(self.top, self.top + self.rows), slice(self.left, self.left + self.columns)
+
+    def place(self, row: float, column: float) -> tuple[float, float]:
+        """Return a point of the grid in fractions of the height and width of the rectangle."""
+        return (row - self.top) / self.rows, (column - self.left) / self.columns
+
+    def point(self, down: float, across: float) -> tuple[float, float]:
+        """Return the point of the grid at these fractions of the height and width."""
+        return self.top + down * self.rows, self.left + across * self.columns
 
     def inside(self, rows: int, columns: int) -> bool:
         """True if the rectangle has an area and lies within a grid."""
@@ -52,13 +64,16 @@ class Geometry:
     side
         Rows and columns of the model's grid.
     content
-        Where that part lies on the model's grid.
+        Where that part lies on the model's grid, upright.
+    orientation
+        How the film lies on the source grid.
     """
 
     source: tuple[int, int]
     seen: Box
     side: int
     content: Box
+    orientation: Orientation = UPRIGHT
 
     def __post_init__(self) -> None:
         if not self.seen.inside(*self.source):
@@ -67,35 +82,47 @@ class Geometry:
             raise ValueError(f"content: {self.content} is not inside a grid of side {self.side}")
 
     @classmethod
-    def fit(cls, source: tuple[int, int], side: int, crop: Box | None = None) -> Geometry:
+    def fit(
+        cls,
+        source: tuple[int, int],
+        side: int,
+        crop: Box | None = None,
+        orientation: Orientation = UPRIGHT,
+    ) -> Geometry:
         """Return the geometry that fits a film, or a part of it, into a square with its aspect ratio kept."""
         crop = crop or Box(0, 0, *source)
         scale = side / max(crop.rows, crop.columns)
-        rows, columns = max(1, round(crop.rows * scale)), max(1, round(crop.columns * scale))
+        size = orientation.upright_size(crop.rows, crop.columns)
+        rows, columns = (max(1, round(length * scale)) for length in size)
         content = Box((side - rows) // 2, (side - columns) // 2, rows, columns)
-        return cls(source, trimmed(crop, content), side, content)
+        return cls(source, trimmed(crop, content, orientation), side, content, orientation)
 
     @property
     def factor(self) -> int:
         """Whole factor by which the film is reduced first, 1 for none."""
-        return whole_factor(self.seen, self.content)
+        return whole_factor(self._seen_size, self.content)
+
+    @property
+    def _seen_size(self) -> tuple[int, int]:
+        """Rows and columns of the seen part, upright."""
+        return self.orientation.upright_size(self.seen.rows, self.seen.columns)
 
     def to_model(self, film: Floats) -> Floats:
         """Return a film on the model's grid, black outside its content."""
         placed = np.zeros((self.side, self.side), np.float32)
-        placed[self.content.window] = self._resampled(film[self.seen.window])
+        placed[self.content.window] = self._resampled(self.orientation.upright(film[self.seen.window]))
         return placed
 
     def _resampled(self, film: Floats) -> Floats:
-        """Return the seen part in the size of the content.
+        """Return the seen part, upright, in the size of the content.
 
         The mean over whole blocks is exact and several times faster than a fractional one; what remains is a
         factor below two, which the mean over fractional blocks takes without aliasing.
         """
         factor, content = self.factor, (self.content.columns, self.content.rows)
         if factor > 1:
-            blocks = (self.seen.columns // factor, self.seen.rows // factor)
-            film = resized(film, blocks, cv2.INTER_AREA)
+            rows, columns = self._seen_size
+            film = resized(film, (columns // factor, rows // factor), cv2.INTER_AREA)
         is_reduced = film.shape[0] >= content[1] and film.shape[1] >= content[0]
         return resized(film, content, cv2.INTER_AREA if is_reduced else cv2.INTER_LINEAR)
 
@@ -111,23 +138,18 @@ class Geometry:
         # Cubic interpolation swings below the lowest cell; a map of evidence must not.
         smooth = np.maximum(resized(cells, size, cv2.INTER_CUBIC), cells.min())
         placed = np.zeros(self.source, np.float32)
-        size = (self.seen.columns, self.seen.rows)
-        placed[self.seen.window] = resized(smooth[self.content.window], size, cv2.INTER_LINEAR)
+        rows, columns = self._seen_size
+        upright = resized(smooth[self.content.window], (columns, rows), cv2.INTER_LINEAR)
+        placed[self.seen.window] = self.orientation.stored(upright)
         return placed
 
     def model_point(self, row: float, column: float) -> tuple[float, float]:
         """Return where a point of the film lies on the model's grid; a pixel's centre is at one half."""
-        return (
-            (row - self.seen.top) * self.content.rows / self.seen.rows + self.content.top,
-            (column - self.seen.left) * self.content.columns / self.seen.columns + self.content.left,
-        )
+        return self.content.point(*self.orientation.upright_place(*self.seen.place(row, column)))
 
     def source_point(self, row: float, column: float) -> tuple[float, float]:
         """Return where a point of the model's grid lies on the film."""
-        return (
-            (row - self.content.top) * self.seen.rows / self.content.rows + self.seen.top,
-            (column - self.content.left) * self.seen.columns / self.content.columns + self.seen.left,
-        )
+        return self.seen.point(*self.orientation.stored_place(*self.content.place(row, column)))
 
 
 def resized(film: Floats, size: tuple[int, int], kernel: int) -> Floats:
@@ -135,21 +157,22 @@ def resized(film: Floats, size: tuple[int, int], kernel: int) -> Floats:
     return np.asarray(cv2.resize(np.asarray(film, np.float32), size, interpolation=kernel), np.float32)
 
 
-def whole_factor(crop: Box, content: Box) -> int:
-    """Return the largest whole factor of a reduction, 1 for none."""
-    return max(1, min(crop.rows // content.rows, crop.columns // content.columns))
+def whole_factor(size: tuple[int, int], content: Box) -> int:
+    """Return the largest whole factor of a reduction from a size of (rows, columns), 1 for none."""
+    return max(1, min(size[0] // content.rows, size[1] // content.columns))
 
 
-def trimmed(crop: Box, content: Box) -> Box:
+def trimmed(crop: Box, content: Box, orientation: Orientation) -> Box:
     """Return a crop whose rows and columns are multiples of the whole factor.
 
     Less than one pixel of the model is left out, shared by opposite edges; the map is zero there.
     """
-    factor = whole_factor(crop, content)
+    factor = whole_factor(orientation.upright_size(crop.rows, crop.columns), content)
     over_rows, over_columns = crop.rows % factor, crop.columns % factor
+    # Of an odd number the greater part falls to the same edge of the patient, however the film lies.
     return Box(
-        crop.top + over_rows // 2,
-        crop.left + over_columns // 2,
+        crop.top + (over_rows + orientation.columns_run_against) // 2,
+        crop.left + (over_columns + orientation.rows_run_against) // 2,
         crop.rows - over_rows,
         crop.columns - over_columns,
     )

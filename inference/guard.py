@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inference.errors import FilmError, UnsuitableFilmError
+from inference.orientation import orientation_of
 
 # CID 4010 "DX View", with the retired SNOMED-RT values that old writers still use.
 VIEW_CODES: Mapping[str, str] = {
@@ -84,9 +85,13 @@ class Guard:
 
     def _orientation(self, attributes: Mapping[str, str]) -> FilmError | None:
         directions = attributes.get("PatientOrientation", "").upper()
-        if not any(direction[:1] in FRONT_AND_BACK for direction in directions.split("\\") if direction):
-            return None
-        return self._wrong_view(f"PatientOrientation: {directions}")
+        if any(direction.strip()[:1] in FRONT_AND_BACK for direction in directions.split("\\") if direction.strip()):
+            return self._wrong_view(f"PatientOrientation: {directions}")
+        try:
+            orientation_of(attributes)
+        except UnsuitableFilmError as refusal:
+            return refusal
+        return None
 
     def _wrong_view(self, found: str) -> FilmError:
         return UnsuitableFilmError("view", f"{found}; the model reads {' and '.join(self.views)}")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from inference.enhancement import ENHANCEMENTS
 from inference.errors import UnsuitableFilmError
 from inference.geometry import Box, Geometry
+from inference.orientation import orientation_of
 from inference.types import Radiograph
 
 Floats = NDArray[np.float32]
@@ -59,15 +60,17 @@ class Preprocessing:
     enhancement: str = "none"
 
     def prepare(self, radiograph: Radiograph) -> PreparedFilm:
-        """Return a film on the grid of the model.
+        """Return a film on the grid of the model, upright.
 
         Raises
         ------
         UnsuitableFilmError
-            The film has no contrast, or fewer pixels than make a film (`pixels`).
+            The film has no contrast, or fewer pixels than make a film (`pixels`); its header does not say how a
+            frontal film lies (`orientation`).
         """
         rows, columns = radiograph.pixels.shape
-        geometry = Geometry.fit((rows, columns), self.side, shown_box(radiograph))
+        orientation = orientation_of(radiograph.attributes)
+        geometry = Geometry.fit((rows, columns), self.side, shown_box(radiograph), orientation)
         tensor = self.normalised(radiograph.pixels, geometry)
         return PreparedFilm(tensor, geometry, dict(radiograph.attributes))
 

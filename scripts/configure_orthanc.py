@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from orthanc_api_client import OrthancApiClient
@@ -58,6 +59,8 @@ def main() -> int:
             f"Orthanc at {arguments.url} asks for a user that may do this: give --user and --password-file "
             "(RegisteredUsers in orthanc.json)"
         )
+    except orthanc_errors.HttpError as error:
+        return _failed(f"Orthanc at {arguments.url} answered HTTP {error.http_status_code}: its log says why")
     return 0
 
 
@@ -90,7 +93,7 @@ def _arguments() -> argparse.Namespace:
 
 def _configure(arguments: argparse.Namespace) -> None:
     client = _client(arguments)
-    system = client.get_system()
+    system = _system(client, arguments.url)
     print(f"Orthanc {system['Version']}, AE title {system['DicomAet']}, DICOM port {system['DicomPort']}")
     _register(client, arguments)
     if not arguments.no_echo:
@@ -111,7 +114,34 @@ def _client(arguments: argparse.Namespace) -> OrthancApiClient:
             password = arguments.password_file.read_text().strip()
         except OSError as error:
             raise ConfigurationError(f"--password-file: {error}") from error
+    _require_url(arguments.url)
     return OrthancApiClient(arguments.url.rstrip("/") + "/", user=arguments.user, pwd=password)
+
+
+def _require_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # brackets, or a port that is none
+        named = False
+    if not named:
+        raise ConfigurationError(f"{url!r}: Orthanc's address is http(s)://host:port, as in http://127.0.0.1:8042")
+
+
+def _system(client: OrthancApiClient, url: str) -> dict[str, Any]:
+    """Return what Orthanc says about itself."""
+    fault = f"what answers at {url} is not an Orthanc: is this its HttpPort (8042 unless orthanc.json says another)?"
+    try:
+        # Not get_system(): the client answers None for an error that it has no exception for.
+        answer = client.get("system")
+        system = answer.json() if answer is not None else None
+    except (orthanc_errors.NotAuthorized, orthanc_errors.Forbidden):
+        raise
+    except (orthanc_errors.HttpError, ValueError) as error:
+        raise ConfigurationError(fault) from error
+    if not isinstance(system, dict) or not system.keys() >= {"Version", "DicomAet", "DicomPort"}:
+        raise ConfigurationError(fault)
+    return system
 
 
 def _register(client: OrthancApiClient, arguments: argparse.Namespace) -> None:

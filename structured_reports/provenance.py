@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 from structured_reports.uids import derived_uid
 
@@ -22,7 +23,9 @@ def is_own(dataset: Dataset) -> bool:
     ManufacturerModelName equal to the marker. Series numbers and descriptions do not count: others may choose
     the same ones, and a PACS may change them.
     """
-    return any(
+    equipment = dataset.get("ContributingEquipmentSequence")
+    # A sender may have put anything there; only a sequence can be ours.
+    return isinstance(equipment, Sequence) and any(
         item.get("Manufacturer") == MARKER_MANUFACTURER and item.get("ManufacturerModelName") == MARKER_MODEL_NAME
-        for item in dataset.get("ContributingEquipmentSequence") or ()
+        for item in equipment
     )

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from email.utils import parsedate_to_datetime
 
 import httpx
 
 from dicom_node.deliver.bundle import Resource, objects, without_values
 
-LATER = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-"""Statuses after which the same bytes may be taken; all others but success need a person."""
+LATER = frozenset({408, 409, 425, 429})
+"""Client errors after which the same bytes may be taken (RFC 9110 15.5, RFC 8470 5.2, RFC 6585 4)."""
+
+NEVER = frozenset({501, 505, 510})
+"""Server errors that stay: not implemented, HTTP version, not extended (RFC 9110 15.6, RFC 2774 7).
+
+All others pass, those of proxies too, which are in no registry (520 to 527).
+"""
 
 COMPLAINT_MAX_LENGTH = 400
 RETRY_AFTER_MAX_S = 86_400.0
 
 
 def is_later(status_code: int) -> bool:
-    return status_code in LATER
+    """Return whether the same bytes may be taken later; after any other status but success a person is needed."""
+    return status_code in LATER or (500 <= status_code <= 599 and status_code not in NEVER)
+
+
+def reason(error: httpx.HTTPError) -> str:
+    """Return why there is no answer; in words where nothing was said yet that they could repeat."""
+    words = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) if isinstance(error, httpx.ConnectError) else ""
+    return f"{type(error).__name__}: {' '.join(words.split())}" if words else type(error).__name__
 
 
 def retry_after_s(response: httpx.Response) -> float | None:

@@ -17,8 +17,10 @@ from pynetdicom.presentation import PresentationContext
 
 from dicom_node.deliver.each import each
 from dicom_node.deliver.errors import SLOWLY_S, DestinationUnavailableError, RejectedError
+from dicom_node.deliver.implicit_vr import implicit_vr
 from dicom_node.deliver.message import encoded_data_set, limit_writes, pause_reactor, send, store_request
-from dicom_node.deliver.port import VALID_FROM_BIRTH, Acceptance, Kinds, Name
+from dicom_node.deliver.port import VALID_FROM_BIRTH, Acceptance, Host, Kinds, Name
+from dicom_node.deliver.presentation import accepted_context, contexts, spoken
 from dicom_node.deliver.status import Verdict, verdict
 from dicom_node.dimse import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, SOCKET_TUNING
 from dicom_node.study import AETitle
@@ -41,7 +43,7 @@ class StorageSCU:
     """
 
     name: Name
-    host: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\s/]+$")]
+    host: Host
     port: Annotated[int, Field(ge=1, le=65535)]
     called_ae: AETitle
     calling_ae: AETitle
@@ -55,7 +57,7 @@ class StorageSCU:
         if not results:
             return ()
         message_ids = count(1)
-        with self._association(_contexts(results)) as assoc:
+        with self._association(contexts(results)) as assoc:
             return each(results, lambda result: self._store(assoc, result, next(message_ids)))
 
     def check(self) -> str:
@@ -73,16 +75,16 @@ class StorageSCU:
         return f"{self.called_ae} at {self.host}:{self.port}"
 
     @contextmanager
-    def _association(self, contexts: list[PresentationContext]) -> Iterator[Association]:
-        assoc = self._requested(contexts)
+    def _association(self, proposed: list[PresentationContext]) -> Iterator[Association]:
+        assoc = self._requested(proposed)
         if not assoc.is_established:
-            self._explain(assoc)
+            self._explain(assoc, proposed)
         try:
             yield assoc
         finally:
             assoc.release()
 
-    def _requested(self, contexts: list[PresentationContext]) -> Association:
+    def _requested(self, proposed: list[PresentationContext]) -> Association:
         ae = AE(self.calling_ae)
         ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
         ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
@@ -93,11 +95,13 @@ class StorageSCU:
             (evt.EVT_CONN_OPEN, limit_writes, [self.timeout_s]),
         ]
         try:
-            return ae.associate(self.host, self.port, contexts, ae_title=self.called_ae, evt_handlers=handlers)
+            return ae.associate(self.host, self.port, proposed, ae_title=self.called_ae, evt_handlers=handlers)
         except OSError as error:  # the host name has no address
-            raise DestinationUnavailableError(f"{self.name}: {self.host}: {error}") from error
+            raise DestinationUnavailableError(
+                f"{self.name}: {self._peer}: the host name has no address: {error.strerror}"
+            ) from error
 
-    def _explain(self, assoc: Association) -> None:
+    def _explain(self, assoc: Association, proposed: list[PresentationContext]) -> None:
         """Raise why there is no association."""
         answer = assoc.acceptor.primitive
         if answer is None:
@@ -111,18 +115,16 @@ class StorageSCU:
                 f"{answer.result_str}, {answer.source_str}, {answer.reason_str} (PS3.8 9.3.4)",
                 retry_after_s=SLOWLY_S if answer.result == PERMANENT else None,
             )
-        refused = ", ".join(sorted({_spoken(context) for context in assoc.rejected_contexts}))
-        raise RejectedError(f"{self.name}: {self._peer} accepts none of: {refused} (PS3.8 9.3.3.2)")
+        raise RejectedError(f"{self.name}: {self._peer} accepts none of: {spoken(proposed)} (PS3.8 9.3.3.2)")
 
     def _store(self, assoc: Association, result: ResultObject, message_id: int) -> Acceptance:
         about = f"{self.name}: {result.kind}"
-        data_set = encoded_data_set(result)
-        if data_set is None:
-            raise RejectedError(f"{about}: not a Part 10 file with a group length (PS3.10 7.1)")
-        context_id = _accepted_context_id(assoc, result)
-        if context_id is None:
-            proposed = _spoken(build_context(result.sop_class_uid, result.transfer_syntax_uid))
+        accepted = accepted_context(assoc, result)
+        if accepted is None:
+            proposed = spoken(contexts([result]))
             raise RejectedError(f"{about}: {self._peer} does not accept {proposed} (PS3.8 9.3.3.2)")
+        context_id, transfer_syntax = accepted
+        data_set = _data_set(about, result, transfer_syntax)
         status = send(assoc, store_request(result, data_set, message_id), context_id)
         if status is None:
             raise DestinationUnavailableError(
@@ -134,22 +136,18 @@ class StorageSCU:
             raise DestinationUnavailableError(f"{about}: {said}, {meaning}")
         if taken is Verdict.NEVER:
             raise RejectedError(f"{about}: {said}, {meaning}")
-        return Acceptance(result.kind, result.uid, said, warning="" if taken is Verdict.TAKEN else meaning)
+        sent_as = "" if transfer_syntax == result.transfer_syntax_uid else f" as {UID(transfer_syntax).name}"
+        return Acceptance(result.kind, result.uid, said + sent_as, warning="" if taken is Verdict.TAKEN else meaning)
 
 
-def _contexts(results: Sequence[ResultObject]) -> list[PresentationContext]:
-    """Return one context for each pair: an acceptor chooses one transfer syntax of those in a context."""
-    pairs = dict.fromkeys((result.sop_class_uid, result.transfer_syntax_uid) for result in results)
-    return [build_context(sop_class, transfer_syntax) for sop_class, transfer_syntax in pairs]
-
-
-def _accepted_context_id(assoc: Association, result: ResultObject) -> int | None:
-    for context in assoc.accepted_contexts:
-        wanted = (result.sop_class_uid, [result.transfer_syntax_uid])
-        if context.as_scu and (context.abstract_syntax, context.transfer_syntax) == wanted:
-            return context.context_id
-    return None
-
-
-def _spoken(context: PresentationContext) -> str:
-    return f"{UID(context.abstract_syntax or '').name} as {UID(context.transfer_syntax[0]).name}"
+def _data_set(about: str, result: ResultObject, transfer_syntax: str) -> bytes:
+    """Return the recorded data set as it is, or in the default transfer syntax where the peer wants that."""
+    data_set = encoded_data_set(result)
+    if data_set is None:
+        raise RejectedError(f"{about}: not a Part 10 file with a group length (PS3.10 7.1)")
+    if transfer_syntax == result.transfer_syntax_uid:
+        return data_set
+    try:
+        return implicit_vr(data_set)
+    except ValueError as error:
+        raise RejectedError(f"{about}: cannot be sent as {UID(transfer_syntax).name}: {error}") from error

@@ -12,11 +12,11 @@ import httpx
 from pydantic import AfterValidator, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from dicom_node.deliver.answer import complaint, is_later, resource_of, retry_after_s
+from dicom_node.deliver.answer import complaint, is_later, reason, resource_of, retry_after_s
 from dicom_node.deliver.bundle import Resource, conditional_references, objects, parsed, report_entry
 from dicom_node.deliver.each import each
 from dicom_node.deliver.errors import SLOWLY_S, DestinationUnavailableError, RejectedError
-from dicom_node.deliver.port import VALID_FROM_BIRTH, Acceptance, Kinds, Name
+from dicom_node.deliver.port import VALID_FROM_BIRTH, Acceptance, Kinds, Name, require_host
 from structured_reports.port import FHIR_JSON, ResultObject
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -28,6 +28,13 @@ def _base_url(value: str) -> str:
         raise ValueError("a FHIR base URL has no user, password, query or fragment; a secret is a file")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"{value!r}: a FHIR base URL is http(s)://host[:port]/path")
+    if parts.port == 0 or not value.isprintable() or " " in value:
+        raise ValueError(f"{value!r}: a FHIR base URL has a port of 1 to 65535 and printable characters, no space")
+    try:
+        httpx.URL(value)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"{value!r}: {error}") from None
+    require_host(parts.hostname)
     return value.rstrip("/")
 
 
@@ -139,9 +146,14 @@ class FhirServer:
         try:
             response = client.send(request)
         except httpx.HTTPError as error:
-            raise DestinationUnavailableError(f"{about}: {self.base_url}: {type(error).__name__}") from error
+            raise DestinationUnavailableError(f"{about}: {self.base_url}: {reason(error)}") from error
         if response.status_code in {200, 201}:
             return response
+        if response.is_redirect:
+            # Not followed: settings, not an answer, say where a patient's report goes.
+            raise RejectedError(
+                f"{about}: HTTP {response.status_code}, a redirect: set base_url to the final URL of the server"
+            )
         message = f"{about}: HTTP {response.status_code}{complaint(response, bundle)}"
         if response.status_code == 401:
             # A person, or what renews the token file, sets it right; then the queue drains by itself.

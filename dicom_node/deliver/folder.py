@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -23,6 +24,15 @@ from dicom_node.study import study_key
 from structured_reports.port import DICOM, FHIR_JSON, PNG, ResultObject
 
 SUFFIXES = {DICOM: ".dcm", FHIR_JSON: ".fhir.json", PNG: ".png"}
+
+RULES = {
+    errno.ENOENT: "the node makes this folder but not its parent, which may be a share that is not mounted",
+    errno.EEXIST: "this must be a folder",
+    errno.ENOTDIR: "this and all above it must be folders",
+    errno.EACCES: "the node's user must be able to write there",
+    errno.EPERM: "the node's user must be able to write there",
+    errno.EROFS: "the node must be able to write there",
+}
 
 SAFE_KIND = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
@@ -56,7 +66,7 @@ class Folder:
             probe.unlink()
             free_gib = _free_bytes(self.directory) / 2**30
         except OSError as error:
-            raise DestinationUnavailableError(f"{self.name}: {self.directory}: {error.strerror}") from error
+            raise DestinationUnavailableError(f"{self.name}: {_fault(error, self.directory)}") from error
         return f"{self.name}: {self.directory} can be written, {free_gib:.1f} GiB free"
 
     def _keep(self, result: ResultObject, folder: str) -> Acceptance:
@@ -70,7 +80,7 @@ class Folder:
             names = [self._keep_file(study / name, content, result.kind) for name, content in _files(result)]
             sync_folder(study)
         except OSError as error:
-            raise DestinationUnavailableError(f"{self.name}: {result.kind}: {error.strerror}") from error
+            raise DestinationUnavailableError(f"{self.name}: {result.kind}: {_fault(error, study)}") from error
         return Acceptance(result.kind, result.uid, f"{folder}/{names[0]}")
 
     def _keep_file(self, path: Path, content: bytes, kind: str) -> str:
@@ -105,6 +115,13 @@ def _study_uid(result: ResultObject) -> str:
     except (InvalidDicomError, ValueError):
         return ""
     return ""
+
+
+def _fault(error: OSError, folder: Path) -> str:
+    """Return path, fault and rule."""
+    rule = RULES.get(error.errno or 0)
+    path = error.filename or folder
+    return f"{path}: {error.strerror}" + (f" ({rule})" if rule else "")
 
 
 def _free_bytes(directory: Path) -> int:

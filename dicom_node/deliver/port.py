@@ -23,8 +23,9 @@ class Acceptance:
     kind, uid
         Of the result object.
     proof
-        ``C-STORE 0x0000``, ``201 DiagnosticReport/12/_history/1`` or the path relative to the folder. It is
-        recorded and shown, so it carries no identity.
+        ``C-STORE 0x0000``, with the transfer syntax where it is not the recorded one;
+        ``201 DiagnosticReport/12/_history/1``; or the path relative to the folder. It is recorded and shown, so
+        it carries no identity.
     warning
         What a person may want to look at although the result was taken.
     """
@@ -73,6 +74,25 @@ def _name(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_name)]
+
+
+def require_host(value: str) -> str:
+    """Return a host name that can be looked up.
+
+    Raises
+    ------
+    ValueError
+        It has an empty label, or one of more than 63 octets (RFC 1035 2.3.4).
+    """
+    try:
+        value.encode("idna")
+    except UnicodeError:
+        raise ValueError(f"{value!r}: a host name has labels of 1 to 63 octets (RFC 1035 2.3.4)") from None
+    return value
+
+
+Host = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\s/]+$"), AfterValidator(require_host)]
+"""Name or address of a machine."""
 
 Kinds = frozenset[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]]
 """Kinds of result objects that a destination takes; empty for all."""

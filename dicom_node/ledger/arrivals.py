@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from dicom_node.ledger.database import writing
 from dicom_node.ledger.schema import association, instance
+from dicom_node.observe.events import ArrivalNotIndexed, say
 from dicom_node.receive.index import Arrival, LedgerUnavailableError, Opened, Released, Stored
 from dicom_node.study import ReceivedInstance
 
@@ -40,7 +42,7 @@ class Arrivals:
             The database cannot be written now.
         """
         try:
-            with self.database.begin() as connection:
+            with writing(self.database) as connection:
                 for arrival in arrivals:
                     self._record(connection, arrival)
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
@@ -48,21 +50,25 @@ class Arrivals:
 
     def close_associations(self) -> None:
         """Release what a killed predecessor of this receiver held open."""
-        with self.database.begin() as connection:
-            connection.execute(
-                sa.update(association)
-                .where(association.c.receiver == self.receiver, association.c.released_at.is_(None))
-                .values(released_at=time.time())
-            )
+        close_associations(self.database, self.receiver)
 
     def adopt(self, found: Iterable[ReceivedInstance]) -> int:
-        """Record instances that the spool has and the index had not; returns how many."""
-        stored = [Stored("", one) for one in found]
-        if not stored:
-            return 0
-        scan, now = uuid.uuid4().hex, time.time()
-        self.record([Opened(scan, "", now), *(Stored(scan, one.instance) for one in stored), Released(scan, now)])
-        return len(stored)
+        """Record instances that the spool has and the index had not; returns how many.
+
+        Each in a transaction of its own: one that the ledger cannot take keeps no other back.
+        """
+        scan, now, adopted = uuid.uuid4().hex, time.time(), 0
+        for one in found:
+            if not adopted:
+                self.record([Opened(scan, "", now), Released(scan, now)])
+            try:
+                with writing(self.database) as connection:
+                    # A receiver that is at work may have recorded it meanwhile, with its true association.
+                    _record_instance(connection, Stored(scan, one), replace=False)
+            except sa.exc.SQLAlchemyError as error:
+                say(ArrivalNotIndexed(type(error).__name__))
+            adopted += 1
+        return adopted
 
     def known(self, start: str) -> Collection[str]:
         """Return the instance paths that begin so."""
@@ -91,16 +97,34 @@ class Arrivals:
             _record_instance(connection, arrival)
 
 
-def _record_instance(connection: sa.Connection, arrival: Stored) -> None:
+def close_associations(database: sa.Engine, receivers: str) -> None:
+    """Release what receivers held open that are no more.
+
+    Parameters
+    ----------
+    receivers
+        Start of their names.
+    """
+    of_them = association.c.receiver.startswith(receivers, autoescape=True)
+    with writing(database) as connection:
+        connection.execute(
+            sa.update(association).where(of_them, association.c.released_at.is_(None)).values(released_at=time.time())
+        )
+
+
+def _record_instance(connection: sa.Connection, arrival: Stored, *, replace: bool = True) -> None:
     row = asdict(arrival.instance) | {"association_id": arrival.association}
-    other = sa.select(instance.c.id).where(instance.c.sop_uid == row["sop_uid"], instance.c.sha256 != row["sha256"])
+    other = sa.select(instance.c.id).where(
+        instance.c.study_uid == row["study_uid"],
+        instance.c.sop_uid == row["sop_uid"],
+        instance.c.sha256 != row["sha256"],
+    )
     row["conflict"] = connection.execute(other.limit(1)).first() is not None
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    # A scan may have been first; the true association then replaces the scan's.
-    statement = insert(instance).values(row)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[instance.c.sop_uid, instance.c.sha256],
-            set_={"association_id": arrival.association},
-        )
-    )
+    content = [instance.c.sop_uid, instance.c.sha256]
+    if replace:
+        # A scan may have been first; the true association then replaces the scan's.
+        taken = {"association_id": arrival.association}
+        connection.execute(insert(instance).values(row).on_conflict_do_update(index_elements=content, set_=taken))
+    else:
+        connection.execute(insert(instance).values(row).on_conflict_do_nothing(index_elements=content))

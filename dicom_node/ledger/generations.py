@@ -114,7 +114,9 @@ def arrived_since(connection: sa.Connection, last: int) -> list[Arrived]:
 
 
 def _due(now: float) -> sa.Select[Any]:
-    last_quiet = sa.func.max(instance.c.stored_at + association.c.quiet_s)
+    # Stored in the future: the clock was set back since. The study must not wait until it has caught up.
+    quiet = sa.case((instance.c.stored_at > now, 0.0), else_=association.c.quiet_s)
+    last_quiet = sa.func.max(sa.case((instance.c.stored_at > now, now), else_=instance.c.stored_at) + quiet)
     released = sa.func.min(sa.case((association.c.released_at.is_(None), 0), else_=1))
     return (
         sa.select(instance.c.study_uid, last_quiet)

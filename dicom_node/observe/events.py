@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import warnings
 from dataclasses import asdict, dataclass
 from typing import ClassVar
@@ -56,6 +57,39 @@ class IndexUnavailable(Event):
     is_trouble: ClassVar[bool] = True
 
     waiting: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ThreadDied(Event):
+    is_trouble: ClassVar[bool] = True
+
+    thread: str
+    error: str
+
+
+@dataclass(frozen=True)
+class StageFailed(Event):
+    is_trouble: ClassVar[bool] = True
+
+    stage: str
+    key: int
+    error: str
+
+
+@dataclass(frozen=True)
+class WorkRevived(Event):
+    is_trouble: ClassVar[bool] = True
+
+    generations: int
+    deliveries: int
+
+
+@dataclass(frozen=True)
+class FileSetAside(Event):
+    is_trouble: ClassVar[bool] = True
+
+    study: str
     reason: str
 
 
@@ -151,6 +185,20 @@ def silence_libraries() -> None:
     for library in ("pynetdicom", "pydicom"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
+    threading.excepthook = _say_thread_died
+
+
+def _say_thread_died(died: threading.ExceptHookArgs) -> None:
+    say(ThreadDied(died.thread.name if died.thread else "", name_of(died.exc_value)))
+
+
+def name_of(error: BaseException | None) -> str:
+    """Name an error by its type and place, without its message, which may quote a data set."""
+    frame = error.__traceback__ if error else None
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f" at {frame.tb_frame.f_code.co_qualname}:{frame.tb_lineno}" if frame else ""
+    return f"{type(error).__name__}{place}"
 
 
 def say(event: Event) -> None:

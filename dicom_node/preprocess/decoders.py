@@ -24,6 +24,10 @@ R = TypeVar("R")
 _TASKS_PER_PROCESS = 500
 
 
+# No film takes so long; what does has no end, or is made to have none.
+LIMIT_S = 120.0
+
+
 class DecoderDiedError(Exception):
     """The file killed its decoder twice."""
 
@@ -31,11 +35,12 @@ class DecoderDiedError(Exception):
 class Decoders:
     """A pool of decoding processes that outlives the death of any of them."""
 
-    def __init__(self, processes: int, preload: tuple[str, ...] = ()) -> None:
+    def __init__(self, processes: int, preload: tuple[str, ...] = (), limit_s: float = LIMIT_S) -> None:
         # A fork server: a fork of this process would copy its threads' locks.
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(list(preload))
+        self._context.set_forkserver_preload(["dicom_node.preprocess.forkserver", *preload])
         self._processes = processes
+        self._limit_s = limit_s
         self._lock = threading.Lock()
         self._pool = self._new_pool(processes)
 
@@ -45,21 +50,27 @@ class Decoders:
         Raises
         ------
         DecoderDiedError
-            The process died of it, alone too: with neighbours it may have been one of theirs.
+            The process died of it or did not come to an end, alone too: with neighbours it may have been one of
+            theirs.
         """
         pool = self._pool
         try:
-            return pool.submit(work, *args, **kwargs).result()
-        except BrokenProcessPool:
+            return pool.submit(work, *args, **kwargs).result(self._limit_s)
+        except (BrokenProcessPool, TimeoutError):
             self._replace(pool)
+        alone = self._new_pool(1)
         try:
-            with self._new_pool(1) as alone:
-                return alone.submit(work, *args, **kwargs).result()
-        except BrokenProcessPool as error:
+            return alone.submit(work, *args, **kwargs).result(self._limit_s)
+        except (BrokenProcessPool, TimeoutError) as error:
             raise DecoderDiedError from error
+        finally:
+            _end(alone)
 
     def warm(self) -> None:
-        """Start the processes now, not at the first film."""
+        """Start the processes now, not at the first film.
+
+        To be called from the main thread: a fork server dies with the thread that started it.
+        """
         pool = self._pool
         for started in [pool.submit(time.sleep, 0.05) for _ in range(self._processes)]:
             started.result()
@@ -72,6 +83,8 @@ class Decoders:
         with self._lock:
             if self._pool is broken:
                 self._pool = self._new_pool(self._processes)
+        # Whoever else waits for it is told that it broke, and tries alone.
+        _end(broken)
 
     def _new_pool(self, processes: int) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
@@ -80,6 +93,13 @@ class Decoders:
             initializer=_begin_process,
             max_tasks_per_child=_TASKS_PER_PROCESS,
         )
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """End a pool with its processes, also one that is stuck in a decoder."""
+    for process in list((pool._processes or {}).values()):
+        process.kill()
+    pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _begin_process() -> None:

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,17 +15,19 @@ from socketserver import BaseServer
 from typing import Any, Protocol, cast
 
 from pynetdicom import AE, _config, evt
+from pynetdicom.association import Association
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from pynetdicom.transport import ThreadedAssociationServer
 
 from dicom_node import dimse
 from dicom_node.checkpoint import reached
 from dicom_node.errors import NotAnInstanceError, StartError
-from dicom_node.observe.events import InstanceRefused, InstanceStored, say
+from dicom_node.observe.events import IndexUnavailable, InstanceRefused, InstanceStored, name_of, say
 from dicom_node.receive.index import Index, Opened, Released, Stored
 from dicom_node.study import ReceivedInstance, study_key
 
 SUCCESS = 0x0000
+CANNOT_UNDERSTAND = 0xC000
 OUT_OF_RESOURCES = 0xA700  # PS3.4 Table B.2-1
 
 # A temporary file that has not grown for so long belongs to no open association.
@@ -50,15 +52,23 @@ class Spool(Protocol):
     @property
     def is_full(self) -> bool: ...
     def keep(self, arrived: Path, *, expected_sop_class: str) -> Kept: ...
-    def sync(self, study_uids: set[str]) -> None: ...
+    def sync(self, study_uids: Collection[str]) -> None: ...
 
 
 @dataclass
 class _Association:
-    """What is known of an open association."""
+    """What is known of an open association.
+
+    Attributes
+    ----------
+    thread
+        Its end is the end of the association, however that came: release, abort of either side, a broken
+        connection, an error of the library.
+    """
 
     id: str
     calling_ae: str
+    thread: Association
     studies: set[str] = field(default_factory=set)
 
 
@@ -139,7 +149,8 @@ class StorageSCP:
         StartError
             The port is in use.
         """
-        server = self._server(_Reception(spool, index, incoming))
+        reception = _Reception(spool, index, incoming)
+        server = self._server(reception)
         # Data sets go to disk while they arrive, undecoded: memory stays flat for an instance of any size.
         tempfile.tempdir = str(incoming)
         _config.STORE_RECV_CHUNKED_DATASET = True
@@ -152,6 +163,7 @@ class StorageSCP:
         finally:
             server.shutdown()
             _drain(server)
+            reception.wait(10.0)
             server.server_close()
 
     def _server(self, reception: _Reception) -> ThreadedAssociationServer:
@@ -202,28 +214,26 @@ class _Reception:
             (evt.EVT_C_ECHO, lambda _event: SUCCESS),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_DATA_SENT, self._sent),
-            # Whichever way an association ends: a release, an abort of either side, a broken connection.
-            (evt.EVT_CONN_CLOSE, self._closed),
         ]
+
+    def wait(self, patience_s: float) -> None:
+        """Wait until the end of every association is in the index."""
+        deadline = time.monotonic() + patience_s
+        while self._open and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def _association(self, event: evt.Event) -> _Association:
         """Return the association of an event; it becomes known with its first instance."""
         known = self._open.get(id(event.assoc))
         if known is None:
-            known = _Association(uuid.uuid4().hex, str(event.assoc.requestor.ae_title).strip())
+            calling_ae = str(event.assoc.requestor.ae_title).strip()
+            known = _Association(uuid.uuid4().hex, calling_ae, event.assoc)
             self._open[id(event.assoc)] = known
             self._index.add(Opened(known.id, known.calling_ae, time.time()))
+            threading.Thread(target=self._await_end, args=(known,), name="end", daemon=True).start()
         return known
 
     def _store(self, event: evt.Event) -> int:
-        status = self._stored(event)
-        transport = event.assoc.dul.socket
-        if transport is None or transport.socket is None:
-            # The connection broke while the instance was being kept: nobody else will note the end.
-            self._closed(event)
-        return status
-
-    def _stored(self, event: evt.Event) -> int:
         reached("instance-arrived")
         arrived = Path(event.dataset_path)
         association = self._association(event)
@@ -236,6 +246,8 @@ class _Reception:
         except OSError as error:
             # The sender keeps the instance and tries again: PS3.4 B.2.3, Refused: Out of Resources.
             return self._refuse(association, arrived, OUT_OF_RESOURCES, error.strerror or str(error))
+        except Exception as error:
+            return self._refuse(association, arrived, CANNOT_UNDERSTAND, name_of(error))
         association.studies.add(kept.instance.study_uid)
         if not kept.again:
             self._index.add(Stored(association.id, kept.instance))
@@ -264,15 +276,26 @@ class _Reception:
         if (association := self._open.get(id(event.assoc))) and association.studies:
             reached("instance-acknowledged")
 
-    def _closed(self, event: evt.Event) -> None:
-        association = self._open.pop(id(event.assoc), None)
-        if association is None:
-            return
+    def _await_end(self, association: _Association) -> None:
+        """Record the end of an association; its thread may outlive the one that reads its socket, if that died."""
+        thread = association.thread
+        while thread.is_alive() and thread.dul.is_alive():
+            thread.join(0.5)
         # The folder before the release: a study may be sealed from here on.
-        self._spool.sync(association.studies)
+        while not self._synced(association):
+            time.sleep(1.0)
         reached("association-released")
         self._index.add(Released(association.id, time.time()))
+        del self._open[id(thread)]
         self._sweep()
+
+    def _synced(self, association: _Association) -> bool:
+        try:
+            self._spool.sync(tuple(association.studies))
+        except OSError as error:
+            say(IndexUnavailable(len(association.studies), error.strerror or name_of(error)))
+            return False
+        return True
 
     def _sweep(self) -> None:
         """Remove what broken associations left half received."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
 from dicom_node.errors import NotAnInstanceError
 
@@ -16,6 +16,8 @@ CANNOT_UNDERSTAND = 0xC000
 MISMATCH = 0xA900
 
 _IDENTIFIERS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+# Leading zeros are against the standard and common; they harm nobody.
+_UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
 _INDEXED = (*_IDENTIFIERS, "Modality", "ContributingEquipmentSequence")
 
 
@@ -30,23 +32,18 @@ def read_header(path: Path) -> Dataset:
     try:
         header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_INDEXED))
         identifiers = {keyword: str(header.get(keyword) or "") for keyword in _IDENTIFIERS}
+    except OSError:
+        raise  # the disk, not the instance
     # pydicom raises nearly anything on a broken stream; whatever it is, this is not an instance.
-    except (
-        InvalidDicomError,
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        NotImplementedError,
-        EOFError,
-    ) as error:
+    except Exception as error:
         raise NotAnInstanceError(CANNOT_UNDERSTAND, f"not a readable data set ({type(error).__name__})") from error
     for keyword, value in identifiers.items():
         if not value:
             raise NotAnInstanceError(CANNOT_UNDERSTAND, f"{keyword} is missing (PS3.3 C.7.2.1, C.7.3.1, C.12.1)")
-        if len(value) > 64 or not value.isascii() or not value.isprintable():
-            raise NotAnInstanceError(CANNOT_UNDERSTAND, f"{keyword} is not a UID of at most 64 characters (PS3.5 9)")
+        if not _UID.fullmatch(value):
+            raise NotAnInstanceError(
+                CANNOT_UNDERSTAND, f"{keyword} is not one UID of at most 64 digits and dots (PS3.5 9.1)"
+            )
     return header
 
 

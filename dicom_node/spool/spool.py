@@ -21,7 +21,9 @@ from pydicom.dataset import Dataset
 
 from dicom_node.durable import durable_folder, sync_file, sync_folder
 from dicom_node.errors import NotAnInstanceError
-from dicom_node.spool.header import content_digest, read_header
+from dicom_node.observe import events
+from dicom_node.observe.events import FileSetAside, say
+from dicom_node.spool.header import CANNOT_UNDERSTAND, MISMATCH, content_digest, read_header
 from dicom_node.study import ReceivedInstance, study_key
 
 
@@ -83,10 +85,13 @@ class Spool:
         header = read_header(arrived)
         if str(header.SOPClassUID) != expected_sop_class:
             raise NotAnInstanceError(
-                0xA900, "SOPClassUID differs from the Affected SOP Class UID of the request (PS3.4 B.2.3)"
+                MISMATCH, "SOPClassUID differs from the Affected SOP Class UID of the request (PS3.4 B.2.3)"
             )
         digest = content_digest(arrived)
         final = self._path(header, digest)
+        # Whatever an instance may hold has shown itself by now: nothing that the start-up scan could trip over
+        # gets a name in the spool.
+        instance = self._instance(header, final, digest, arrived.stat().st_size)
         durable_folder(final.parent)
         again = final.exists()
         if not again:
@@ -95,7 +100,7 @@ class Spool:
         else:
             arrived.unlink()
         sync_file(final)
-        return Kept(self._instance(header, final, digest), again)
+        return Kept(instance, again)
 
     def sync(self, study_uids: Collection[str]) -> None:
         """Make the names of these studies' instances durable; done before a study may be sealed."""
@@ -116,7 +121,7 @@ class Spool:
 
         Notes
         -----
-        A file whose content does not match its name was never durable and so never acknowledged: it is removed.
+        A file whose content does not match its name is set aside as ``.damaged``.
         """
         for group in sorted((self.root / "studies").iterdir()):
             there = known(f"{group.relative_to(self.root)}/")
@@ -128,14 +133,20 @@ class Spool:
         digest = file.name.split(".")[1]
         try:
             if content_digest(file) != digest:
-                raise NotAnInstanceError(0xC000, "content does not match its name")
-            header = read_header(file)
-        except NotAnInstanceError:
-            file.unlink()
+                raise NotAnInstanceError(CANNOT_UNDERSTAND, "content does not match its name")
+            found = self._instance(read_header(file), file, digest, file.stat().st_size)
+            sync_file(file)
+            sync_folder(file.parent)
+        except NotAnInstanceError as error:
+            # Most likely a power cut before it was durable, so never acknowledged. A person may look all the same.
+            file.rename(file.with_suffix(".damaged"))
+            say(FileSetAside(file.parent.name, str(error)))
             return None
-        sync_file(file)
-        sync_folder(file.parent)
-        return self._instance(header, file, digest)
+        except OSError as error:
+            # The disk, not the file: the next start looks again.
+            say(FileSetAside(file.parent.name, events.name_of(error)))
+            return None
+        return found
 
     def _folder(self, study_uid: str) -> Path:
         key = study_key(study_uid)
@@ -145,7 +156,7 @@ class Spool:
         instance = hashlib.sha256(str(header.SOPInstanceUID).encode()).hexdigest()[:16]
         return self._folder(str(header.StudyInstanceUID)) / f"{instance}.{digest}.dcm"
 
-    def _instance(self, header: Dataset, file: Path, digest: str) -> ReceivedInstance:
+    def _instance(self, header: Dataset, file: Path, digest: str, size: int) -> ReceivedInstance:
         return ReceivedInstance(
             study_uid=str(header.StudyInstanceUID),
             series_uid=str(header.SeriesInstanceUID),
@@ -155,7 +166,7 @@ class Spool:
             modality=_plain(header.get("Modality") or "", 16),
             sha256=digest,
             path=str(file.relative_to(self.root)),
-            size=file.stat().st_size,
+            size=size,
             stored_at=time.time(),
             own=self.is_own(header),
         )

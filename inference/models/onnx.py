@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from inference.errors import InvalidCardError, ModelError
+
+# Since 1.29 the runtime keeps a device identifier and events about its models in the home folder, and sends them
+# to its maker. Read once, when it is imported: nothing is created, kept or sent
+# (https://github.com/microsoft/onnxruntime/pull/27379).
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime
+
+# On Windows the variable is not read.
+onnxruntime.disable_telemetry_events()
 
 Floats = NDArray[np.float32]
 

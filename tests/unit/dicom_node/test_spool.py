@@ -103,7 +103,7 @@ def test_a_scan_passes_over_what_the_index_knows(spool: Spool, ct_slice: Path) -
     assert [] == list(spool.unknown(lambda _: {kept.path}))
 
 
-def test_a_scan_removes_a_file_that_was_never_durable(spool: Spool, ct_slice: Path) -> None:
+def test_a_scan_sets_a_file_aside_that_was_never_durable(spool: Spool, ct_slice: Path) -> None:
     kept = spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS).instance
     file = spool.path(kept.path)
     file.write_bytes(file.read_bytes()[:-100])
