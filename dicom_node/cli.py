@@ -156,11 +156,13 @@ def retry(
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Send again, now, what is not delivered: the same bytes."""
-    from dicom_node.status import retry_deliveries
+    """Send again, now, what is not delivered (the same bytes), and read again what the node failed to read."""
+    from dicom_node import status as shown
 
-    queued = retry_deliveries(_reader(config, data_dir), study)
+    queued, reopened = shown.retry(_reader(config, data_dir), study)
     out.print(f"{queued} {'delivery' if queued == 1 else 'deliveries'} queued")
+    if reopened:
+        out.print(f"{reopened} {'study' if reopened == 1 else 'studies'} to be read again")
 
 
 @app.command()

@@ -16,6 +16,7 @@ from dicom_node.deliver import Destination
 from dicom_node.durable import durable_write
 from dicom_node.engine.app import READ, Queues, Worker, delivery_queue, migrate_engine, working
 from dicom_node.engine.executors import Executors
+from dicom_node.engine.revival import Revival
 from dicom_node.errors import StartError
 from dicom_node.films import Films
 from dicom_node.ledger.arrivals import Arrivals, close_associations
@@ -212,7 +213,8 @@ def reading(node: Node, slot: int, device: str) -> Iterator[None]:
         worker = _worker(node, database, queues, pipeline, slot)
         stack.enter_context(working(database, name, worker, queues))
         executors = Executors(database, queues)
-        watch = Watch(database, node.spool, pipeline.films, queues, executors, name, seals=slot == 0)
+        revival = Revival(database, queues, node.destinations)
+        watch = Watch(database, node.spool, pipeline.films, queues, executors, revival, name, seals=slot == 0)
         stack.enter_context(watch.running())
         say(Started("work", f"{device}, model {pipeline.films.model.card.name}"))
         yield

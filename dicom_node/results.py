@@ -40,11 +40,13 @@ class Results:
         )
 
     def _write(self, folder: Path, one: ResultObject) -> RecordedResult:
-        path = folder / f"{one.kind}{SUFFIXES[one.media_type]}"
+        digest = hashlib.sha256(one.content).hexdigest()
+        # Two runs of one generation that came to other results must not write over each other.
+        path = folder / f"{one.kind}-{digest[:12]}{SUFFIXES[one.media_type]}"
         durable_write(self.root / path, one.content)
         picture = None
         if one.picture is not None:
-            picture = str(folder / f"{one.kind}.png")
+            picture = str(path.with_suffix(".png"))
             durable_write(self.root / picture, one.picture)
         return RecordedResult(
             kind=one.kind,
@@ -54,5 +56,5 @@ class Results:
             transfer_syntax_uid=one.transfer_syntax_uid,
             path=str(path),
             picture=picture,
-            sha256=hashlib.sha256(one.content).hexdigest(),
+            sha256=digest,
         )

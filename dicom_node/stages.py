@@ -53,7 +53,7 @@ class ReadStage:
     queues: Queues
     destinations: Mapping[str, Destination]
 
-    def __call__(self, generation_id: int) -> float | None:
+    def __call__(self, generation_id: int, _chain: str) -> float | None:
         """Read a generation; returns the delay until the next attempt, None when done."""
         with writing(self.database) as connection:
             generation = generations.begin_reading(connection, generation_id)
@@ -71,6 +71,10 @@ class ReadStage:
                     study_key(generation.study_uid), generation.number, generation.attempts, events.name_of(error)
                 )
             )
+            if isinstance(error, (OSError, sa.exc.SQLAlchemyError)):
+                # A full disk or a database that is away says nothing against the study.
+                with writing(self.database) as connection:
+                    generations.discount(connection, generation.id)
             return min(5.0 * 2.0**generation.attempts, LONGEST_WAIT_S)
         return None
 
@@ -78,7 +82,7 @@ class ReadStage:
         begun = time.time()
         sources = [Source(one.sha256, self.spool.path(one.path)) for one in generation.instances]
         made_at = datetime.fromtimestamp(generation.sealed_at, tz=UTC).astimezone()
-        failed = Refusal("failed", f"reading failed {MOST_READS} times; the log says why")
+        failed = Refusal(generations.FAILED, f"reading failed {MOST_READS} times; the log says why")
         if generation.attempts > 2 * MOST_READS:
             # Not even a page that says so can be made: the refusal is recorded, and `status` shows it.
             study = StudyResult(failed, sources[0], (), ())
@@ -97,6 +101,8 @@ class ReadStage:
         recorded = self.results.write(generation, study.objects)
         reached("results-written")
         with writing(self.database) as connection:
+            if not generations.still_sealed(connection, generation.id):
+                return
             if generations.is_superseded(connection, generation):
                 generations.supersede(connection, generation.id)
                 return
@@ -137,12 +143,16 @@ class DeliverStage:
     results: Results
     destinations: Mapping[str, Destination]
 
-    def __call__(self, delivery_id: int) -> float | None:
+    def __call__(self, delivery_id: int, chain: str) -> float | None:
         """Attempt a delivery; returns the delay until the next attempt, None when done or rejected."""
         with writing(self.database) as connection:
             delivery = deliveries.begin_delivery(connection, delivery_id)
             recorded = generations.results_of(connection, delivery.generation_id)
-        if delivery.state == deliveries.DELIVERED:
+        if delivery.state != deliveries.WAITING or delivery.chain != chain:
+            return None
+        if delivery.is_outdated:
+            with writing(self.database) as connection:
+                deliveries.supersede(connection, delivery.id)
             return None
         reached("delivery-begun")
         begun = time.time()
@@ -162,7 +172,7 @@ class DeliverStage:
     def _deliver(self, delivery: Delivery, recorded: Sequence[RecordedResult]) -> tuple[Acceptance, ...]:
         destination = self.destinations.get(delivery.destination)
         if destination is None:
-            raise RejectedError(f"{delivery.destination}: no destination of this name is configured")
+            raise RejectedError(deliveries.not_configured(delivery.destination))
         wanted = [one for one in recorded if destination.takes(_without_content(one))]
         objects = [self._load(delivery, one) for one in wanted]
         return destination.deliver(objects) if objects else ()

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
 from dicom_node.engine.app import Queues
 from dicom_node.errors import UnknownStudyError
-from dicom_node.ledger import deliveries, views
+from dicom_node.ledger import deliveries, generations, views
 from dicom_node.ledger.database import writing
 from dicom_node.node import Node
 from dicom_node.study import study_key
@@ -95,31 +95,44 @@ def explain(node: Node, wanted: str) -> Report:
         Nothing of such a study arrived.
     """
     with node.database().connect() as connection:
-        uid = views.find_study(connection, wanted)
-        if uid is None:
-            raise UnknownStudyError(f"no study {wanted!r} has arrived (give its Study Instance UID or its key)")
+        uid = _study(connection, wanted)
         instances = views.instances_of(connection, uid)
-        generations = views.generations_of(connection, uid)
+        made = views.generations_of(connection, uid)
     lines = [f"[bold]study {study_key(uid)}[/]", *_arrivals(instances)]
-    for generation in generations:
+    for generation in made:
         lines += _generation(generation)
-    return Report(lines, {"study_uid": uid, "instances": instances, "generations": generations})
+    return Report(lines, {"study_uid": uid, "instances": instances, "generations": made})
 
 
-def retry_deliveries(node: Node, wanted: str | None) -> int:
-    """Queue again, now, what is not delivered; returns how many deliveries."""
+def retry(node: Node, wanted: str | None) -> tuple[int, int]:
+    """Queue again, now, what is not delivered, and let what the node failed to read be read anew.
+
+    Returns
+    -------
+    deliveries, studies
+        How many of each.
+
+    Raises
+    ------
+    UnknownStudyError
+        Nothing of such a study arrived.
+    """
     database = node.database()
     queues = Queues(database)
     with writing(database) as connection:
-        uid = views.find_study(connection, wanted) if wanted else None
-        if wanted and uid is None:
-            raise UnknownStudyError(f"no study {wanted!r} has arrived (give its Study Instance UID or its key)")
-        waiting = deliveries.undelivered(connection, uid)
-        for delivery_id, destination, _ in waiting:
-            deliveries.reopen(connection, delivery_id)
-            # An attempt number that no queued attempt has: the time.
-            queues.deliver(connection, delivery_id, destination, attempt=int(time.time()))
-    return len(waiting)
+        uid = _study(connection, wanted) if wanted else None
+        found = deliveries.undelivered(connection, uid)
+        configured = [one for one in found if one.destination in node.destinations]
+        for one in configured:
+            queues.deliver(connection, one.id, one.destination, chain=deliveries.reopen(connection, one.id))
+        return len(configured), generations.reopen_failed(connection, uid)
+
+
+def _study(connection: sa.Connection, wanted: str) -> str:
+    uid = views.find_study(connection, wanted)
+    if uid is None:
+        raise UnknownStudyError(f"no study {wanted!r} has arrived (give its Study Instance UID or its key)")
+    return uid
 
 
 def _arrivals(instances: Sequence[Row]) -> list[str]:

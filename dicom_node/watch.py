@@ -16,10 +16,11 @@ import sqlalchemy as sa
 from dicom_node.checkpoint import reached
 from dicom_node.engine.app import Queues
 from dicom_node.engine.executors import Executors
+from dicom_node.engine.revival import Revival
 from dicom_node.films import Films, Source
 from dicom_node.ledger.database import writing
 from dicom_node.ledger.generations import arrived_since, due, seal_due
-from dicom_node.observe.events import SealerFailed, StudySealed, say
+from dicom_node.observe.events import StudySealed, WatchFailed, name_of, say
 from dicom_node.spool.spool import Spool
 from dicom_node.study import study_key
 
@@ -42,6 +43,7 @@ class Watch:
     films: Films
     queues: Queues
     executors: Executors
+    revival: Revival
     executor: str
     seals: bool
 
@@ -65,13 +67,17 @@ class Watch:
                     last = self._begin_films(last)
                     self._seal()
                 if time.monotonic() - beaten > _BEAT_S:
-                    self.executors.beat(self.executor)
-                    self.executors.reap(self.executor)
+                    self._look_around()
                     beaten = time.monotonic()
-            except sa.exc.DBAPIError as error:
-                # The database is away or another host sealed first: the next look sees what is left.
-                say(SealerFailed(type(error.orig).__name__))
+            except Exception as error:  # the top of a worker: the next look sees what is left
+                say(WatchFailed(name_of(error)))
                 stopping.wait(1.0)
+
+    def _look_around(self) -> None:
+        self.executors.beat(self.executor)
+        self.executors.reap(self.executor)
+        if self.seals:
+            self.revival.revive()
 
     def _begin_films(self, last: int) -> int:
         """Decode and predict what arrived, before its study is complete."""

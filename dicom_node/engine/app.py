@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions
 
 from dicom_node.ledger.database import writing
+from dicom_node.observe.events import StageFailed, name_of, say
 
 # Work that was queued by one release is done by the next: change only together with the workflows' arguments.
 APPLICATION_VERSION = "pipeline-1"
@@ -27,8 +28,15 @@ _MOST_RECOVERIES = 20
 READ = "read"
 _DELIVER = "deliver"
 
-Stage = Callable[[int], float | None]
-"""Does the work of a ledger key; returns the delay in seconds after which to try again, or None when done."""
+FIRST = "first"
+"""Chain of attempts that begins when work is recorded."""
+
+FAILED_WAIT_S = 30.0
+"""Delay after an attempt that failed before it could say when to try again."""
+
+Stage = Callable[[int, str], float | None]
+"""Does the work of a ledger key, for a chain of attempts; returns the delay in seconds after which to try again, or
+None when done."""
 
 
 def delivery_queue(destination: str) -> str:
@@ -59,6 +67,14 @@ def migrate_engine(database: sa.Engine) -> None:
         DBOS.destroy(destroy_registry=True)
 
 
+@dataclass(frozen=True)
+class Live:
+    """Ledger keys of work that the engine has in hand."""
+
+    reads: frozenset[int]
+    deliveries: frozenset[int]
+
+
 class Queues:
     """Puts work into the queues, inside the transaction that records why."""
 
@@ -70,35 +86,45 @@ class Queues:
             lazy=True,
         )
 
-    def read(self, connection: sa.Connection, generation_id: int, *, attempt: int = 1, delay_s: float = 0.0) -> None:
+    def read(self, connection: sa.Connection, generation_id: int, *, chain: str = FIRST) -> None:
         """Queue the reading of a generation."""
-        self.enqueue(connection, READ, READ, generation_id, attempt, delay_s)
+        self.enqueue(connection, READ, READ, generation_id, chain)
 
-    def deliver(
+    def deliver(self, connection: sa.Connection, delivery_id: int, destination: str, *, chain: str = FIRST) -> None:
+        """Queue a delivery."""
+        self.enqueue(connection, delivery_queue(destination), _DELIVER, delivery_id, chain)
+
+    def enqueue(
         self,
         connection: sa.Connection,
-        delivery_id: int,
-        destination: str,
-        *,
+        queue: str,
+        workflow: str,
+        key: int,
+        chain: str,
         attempt: int = 1,
         delay_s: float = 0.0,
     ) -> None:
-        """Queue an attempt of a delivery."""
-        self.enqueue(connection, delivery_queue(destination), _DELIVER, delivery_id, attempt, delay_s)
-
-    def enqueue(
-        self, connection: sa.Connection, queue: str, workflow: str, key: int, attempt: int, delay_s: float
-    ) -> None:
-        """Queue one attempt; the same attempt twice is once."""
+        """Queue one attempt; the same attempt of the same chain twice is once."""
         options: EnqueueOptions = {
             "queue_name": queue,
             "workflow_name": workflow,
-            "workflow_id": f"{workflow}/{key}/{attempt}",
+            "workflow_id": f"{workflow}/{key}/{chain}/{attempt}",
             "app_version": APPLICATION_VERSION,
         }
         if delay_s > 0:
             options["delay_seconds"] = delay_s
-        self._client.enqueue_in_transaction(connection, options, queue, key, attempt)
+        self._client.enqueue_in_transaction(connection, options, queue, key, chain, attempt)
+
+    def live(self) -> Live:
+        """Return what is queued, delayed or being done."""
+        names: dict[str, set[int]] = {READ: set(), _DELIVER: set()}
+        for workflow in self._client.list_workflows(
+            status=["ENQUEUED", "DELAYED", "PENDING"], load_input=False, load_output=False
+        ):
+            name, _, rest = workflow.workflow_id.partition("/")
+            if name in names:
+                names[name].add(int(rest.partition("/")[0]))
+        return Live(frozenset(names[READ]), frozenset(names[_DELIVER]))
 
     def adopt(self, executor: str) -> int:
         """Queue again what a dead executor was doing; returns how many."""
@@ -147,18 +173,31 @@ def working(database: sa.Engine, executor: str, worker: Worker, queues: Queues) 
 
 
 def _register(database: sa.Engine, worker: Worker, queues: Queues) -> None:
-    def again(queue: str, name: str, key: int, attempt: int, delay_s: float) -> None:
+    def again(queue: str, name: str, key: int, chain: str, attempt: int, delay_s: float) -> None:
         with writing(database) as connection:
-            queues.enqueue(connection, queue, name, key, attempt, delay_s)
+            queues.enqueue(connection, queue, name, key, chain, attempt, delay_s)
 
     def workflow(name: str, stage: Stage) -> None:
-        def run(queue: str, key: int, attempt: int) -> None:
-            delay_s: Any = DBOS.run_step({"name": name}, stage, key)
+        def run(queue: str, key: int, chain: str, attempt: int) -> None:
+            delay_s: Any = DBOS.run_step({"name": name}, _guarded(name, stage), key, chain)
             if delay_s is not None:
                 # A new delayed attempt, not a sleep: it frees the slot while a PACS is down.
-                DBOS.run_step({"name": "again"}, again, queue, name, key, attempt + 1, delay_s)
+                DBOS.run_step({"name": "again"}, again, queue, name, key, chain, attempt + 1, delay_s)
 
         DBOS.workflow(name=name, max_recovery_attempts=_MOST_RECOVERIES)(run)
 
     workflow(READ, worker.read)
     workflow(_DELIVER, worker.deliver)
+
+
+def _guarded(name: str, stage: Stage) -> Stage:
+    """Return a stage that never raises: a workflow that ends in an error would never be taken up again."""
+
+    def attempt(key: int, chain: str) -> float | None:
+        try:
+            return stage(key, chain)
+        except Exception as error:
+            say(StageFailed(name, key, name_of(error)))
+            return FAILED_WAIT_S
+
+    return attempt

@@ -17,6 +17,9 @@ import sqlalchemy as sa
 
 from dicom_node.ledger.schema import association, delivery, generation, instance, result, timing
 
+FAILED = "failed"
+"""Reason code of a study that could not be read for a fault of the node, not of the study."""
+
 SEALED, REPORTED, REFUSED, SUPERSEDED = "sealed", "reported", "refused", "superseded"
 
 
@@ -174,6 +177,36 @@ def _load(connection: sa.Connection, generation_id: int) -> Generation:
         attempts=row.attempts,
         instances=tuple(StoredInstance(*one) for one in rows),
     )
+
+
+def sealed_before(connection: sa.Connection, before: float) -> list[int]:
+    """Return the generations that were sealed before a time and are not read."""
+    query = sa.select(generation.c.id).where(generation.c.state == SEALED, generation.c.sealed_at < before)
+    return list(connection.execute(query.order_by(generation.c.id)).scalars())
+
+
+def still_sealed(connection: sa.Connection, generation_id: int) -> bool:
+    """Return whether a generation is not recorded yet, and keep others from recording it until the commit."""
+    query = sa.select(generation.c.state).where(generation.c.id == generation_id).with_for_update()
+    return bool(connection.execute(query).scalar_one() == SEALED)
+
+
+def discount(connection: sa.Connection, generation_id: int) -> None:
+    """Take back the count of an attempt that failed for no fault of the study."""
+    connection.execute(
+        sa.update(generation).where(generation.c.id == generation_id).values(attempts=generation.c.attempts - 1)
+    )
+
+
+def reopen_failed(connection: sa.Connection, study_uid: str | None) -> int:
+    """Let the studies that could not be read for a fault of the node be sealed anew; returns how many."""
+    latest = sa.select(sa.func.max(generation.c.id)).group_by(generation.c.study_uid)
+    failed = sa.select(generation.c.id).where(generation.c.reason_code == FAILED, generation.c.id.in_(latest))
+    if study_uid is not None:
+        failed = failed.where(generation.c.study_uid == study_uid)
+    keys = list(connection.execute(failed).scalars())
+    connection.execute(sa.update(instance).where(instance.c.generation_id.in_(keys)).values(generation_id=None))
+    return len(keys)
 
 
 def is_superseded(connection: sa.Connection, read: Generation) -> bool:

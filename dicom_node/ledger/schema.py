@@ -101,6 +101,8 @@ delivery = Table(
     Column("destination", String(64), nullable=False),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
+    # Of the attempts that are queued only those of this chain count: `retry` begins a new one.
+    Column("chain", String(32), nullable=False, server_default="first"),
     Column("error", Text),
     Column("next_at", Float),
     Column("accepted_at", Float),

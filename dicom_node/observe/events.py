@@ -160,7 +160,7 @@ class WorkRecovered(Event):
 
 
 @dataclass(frozen=True)
-class SealerFailed(Event):
+class WatchFailed(Event):
     is_trouble: ClassVar[bool] = True
 
     error: str

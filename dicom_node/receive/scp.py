@@ -249,8 +249,8 @@ class _Reception:
         except Exception as error:
             return self._refuse(association, arrived, CANNOT_UNDERSTAND, name_of(error))
         association.studies.add(kept.instance.study_uid)
-        if not kept.again:
-            self._index.add(Stored(association.id, kept.instance))
+        # Also when it came before: its row may have been lost with the process that was to write it.
+        self._index.add(Stored(association.id, kept.instance))
         self._tell(association, kept)
         reached("instance-durable")
         return SUCCESS

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -62,3 +64,42 @@ def test_a_neighbour_of_a_death_is_done_all_the_same(decoders: Decoders) -> None
 
 def test_work_that_died_by_chance_is_done_again(decoders: Decoders, tmp_path: Path) -> None:
     assert "survived" == decoders.run(die_once, tmp_path / "marker")
+
+
+def hang() -> None:
+    time.sleep(60)
+
+
+def test_work_that_does_not_end_is_ended() -> None:
+    pool = Decoders(1, limit_s=0.5)
+    try:
+        with pytest.raises(DecoderDiedError):
+            pool.run(hang)
+        assert "done" == pool.run(slow)
+    finally:
+        pool.close()
+
+
+def test_decoders_do_not_outlive_a_killed_worker() -> None:
+    code = (
+        "import os, signal, time\n"
+        "from dicom_node.preprocess.decoders import Decoders\n"
+        "if __name__ == '__main__':\n"
+        "    pool = Decoders(2)\n"
+        "    pool.warm()\n"
+        "    print(pool.run(os.getpid), pool.run(os.getppid), flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    children = [int(pid) for pid in done.stdout.split()]
+    time.sleep(0.5)
+
+    assert len(children) == 2
+    assert not [pid for pid in children if is_alive(pid)]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False

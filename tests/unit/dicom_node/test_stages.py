@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from dicom_node.deliver import Acceptance, DestinationUnavailableError, RejectedError
 from dicom_node.films import Source
-from dicom_node.ledger import views
+from dicom_node.ledger import deliveries, generations, views
 from dicom_node.ledger.arrivals import Arrivals
 from dicom_node.ledger.database import writing
 from dicom_node.ledger.generations import seal_due
@@ -114,7 +114,7 @@ def test_what_was_read_is_recorded_and_queued_for_every_destination(database: sa
     arrive(database)
     node = stages(database, tmp_path)
 
-    assert node.read(1) is None
+    assert node.read(1, "first") is None
 
     (generation,) = node.generations()
     assert ("refused", "modality") == (generation["state"], generation["reason_code"])
@@ -124,9 +124,9 @@ def test_what_was_read_is_recorded_and_queued_for_every_destination(database: sa
 def test_reading_again_what_is_recorded_queues_nothing(database: sa.Engine, tmp_path: Path) -> None:
     arrive(database)
     node = stages(database, tmp_path)
-    node.read(1)
+    node.read(1, "first")
 
-    node.read(1)
+    node.read(1, "first")
 
     assert 1 == len(node.queue.deliveries)
 
@@ -136,7 +136,7 @@ def test_a_generation_that_late_images_overtook_is_not_read(database: sa.Engine,
     arrive(database, 2)
     node = stages(database, tmp_path)
 
-    node.read(1)
+    node.read(1, "first")
 
     assert ["superseded", "sealed"] == [one["state"] for one in node.generations()]
     assert [] == node.queue.deliveries
@@ -145,14 +145,14 @@ def test_a_generation_that_late_images_overtook_is_not_read(database: sa.Engine,
 def test_reading_that_fails_is_tried_again_later(database: sa.Engine, tmp_path: Path) -> None:
     arrive(database)
 
-    assert 10.0 == stages(database, tmp_path, error=ZeroDivisionError()).read(1)
+    assert 10.0 == stages(database, tmp_path, error=ZeroDivisionError()).read(1, "first")
 
 
 def test_a_study_that_always_fails_is_refused_with_that_reason(database: sa.Engine, tmp_path: Path) -> None:
     arrive(database)
     node = stages(database, tmp_path, error=ZeroDivisionError())
 
-    delays = [node.read(1) for _ in range(MOST_READS + 1)]
+    delays = [node.read(1, "first") for _ in range(MOST_READS + 1)]
 
     assert delays[-1] is None
     assert "failed" == node.generations()[0]["reason_code"]
@@ -161,8 +161,8 @@ def test_a_study_that_always_fails_is_refused_with_that_reason(database: sa.Engi
 def delivered(database: sa.Engine, folder: Path, destination: FakeDestination) -> tuple[Stages, float | None]:
     arrive(database)
     node = stages(database, folder, destination)
-    node.read(1)
-    return node, node.deliver(1)
+    node.read(1, "first")
+    return node, node.deliver(1, "first")
 
 
 def test_recorded_bytes_are_what_is_delivered(database: sa.Engine, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_what_is_delivered_is_not_delivered_again(database: sa.Engine, tmp_path:
     destination = FakeDestination()
     node, _ = delivered(database, tmp_path, destination)
 
-    node.deliver(1)
+    node.deliver(1, "first")
 
     assert 1 == len(destination.got)
 
@@ -189,7 +189,7 @@ def test_an_unavailable_destination_is_tried_again_later(database: sa.Engine, tm
 
     assert delay is not None
     assert ("waiting", "pacs: no connection") == state(node)
-    assert node.deliver(1) is None
+    assert node.deliver(1, "first") is None
     assert ("delivered", None) == state(node)
 
 
@@ -203,7 +203,7 @@ def test_waits_grow_to_a_quarter_of_an_hour(database: sa.Engine, tmp_path: Path)
     destination = FakeDestination(errors=[DestinationUnavailableError("down") for _ in range(30)])
     node, _ = delivered(database, tmp_path, destination)
 
-    waits = [node.deliver(1) or 0.0 for _ in range(20)]
+    waits = [node.deliver(1, "first") or 0.0 for _ in range(20)]
 
     assert waits[0] < waits[-1] <= 900.0 * 1.2
 
@@ -220,11 +220,11 @@ def test_recorded_bytes_that_changed_on_disk_are_never_sent(database: sa.Engine,
     arrive(database)
     destination = FakeDestination()
     node = stages(database, tmp_path, destination)
-    node.read(1)
-    (file,) = (tmp_path / "objects").rglob("report.dcm")
+    node.read(1, "first")
+    (file,) = (tmp_path / "objects").rglob("report-*.dcm")
     file.write_bytes(b"other bytes")
 
-    node.deliver(1)
+    node.deliver(1, "first")
 
     assert [] == destination.got
     assert "rejected" == state(node)[0]
@@ -233,12 +233,73 @@ def test_recorded_bytes_that_changed_on_disk_are_never_sent(database: sa.Engine,
 def test_a_destination_that_is_no_longer_configured_is_named(database: sa.Engine, tmp_path: Path) -> None:
     arrive(database)
     node = stages(database, tmp_path)
-    node.read(1)
+    node.read(1, "first")
     without = DeliverStage(database, node.deliver.results, {})
 
-    without(1)
+    without(1, "first")
 
     assert ("rejected", "pacs: no destination of this name is configured") == state(node)
+
+
+def test_an_attempt_of_a_chain_that_retry_replaced_sends_nothing(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    destination = FakeDestination()
+    node = stages(database, tmp_path, destination)
+    node.read(1, "first")
+    with writing(database) as connection:
+        chain = deliveries.reopen(connection, 1)
+
+    node.deliver(1, "first")
+    assert [] == destination.got
+
+    node.deliver(1, chain)
+    assert [REPORT.content] == destination.got
+
+
+def test_a_failure_beside_an_acceptance_does_not_undo_it(database: sa.Engine, tmp_path: Path) -> None:
+    node, _ = delivered(database, tmp_path, FakeDestination())
+
+    with writing(database) as connection:
+        deliveries.reject(connection, 1, "a parallel attempt")
+
+    assert ("delivered", None) == state(node)
+
+
+def test_a_result_that_a_later_one_overtook_is_not_sent_after_it(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database, 1)
+    destination = FakeDestination()
+    node = stages(database, tmp_path, destination)
+    node.read(1, "first")
+    arrive(database, 2)
+    node.read(2, "first")
+
+    node.deliver(1, "first")
+
+    assert [] == destination.got
+    assert "superseded" == node.generations()[0]["deliveries"][0]["state"]
+
+
+def test_a_full_disk_does_not_count_against_a_study(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    node = stages(database, tmp_path, error=OSError("No space left on device"))
+
+    for _ in range(MOST_READS + 2):
+        assert node.read(1, "first") is not None
+
+    assert "sealed" == node.generations()[0]["state"]
+
+
+def test_retry_has_a_study_read_anew_that_the_node_failed_to_read(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    node = stages(database, tmp_path, error=ZeroDivisionError())
+    for _ in range(MOST_READS + 1):
+        node.read(1, "first")
+
+    with writing(database) as connection:
+        assert 1 == generations.reopen_failed(connection, INSTANCE.study_uid)
+        (sealed,) = seal_due(connection, 2000.0)
+
+    assert 2 == sealed.number
 
 
 def test_an_unexpected_error_is_recorded_without_its_text(database: sa.Engine, tmp_path: Path) -> None:

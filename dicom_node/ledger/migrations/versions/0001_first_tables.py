@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("destination", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("chain", sa.String(length=32), server_default="first", nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("next_at", sa.Float(), nullable=True),
         sa.Column("accepted_at", sa.Float(), nullable=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from dicom_node.deliver.answer import RETRY_AFTER_MAX_S, complaint, resource_of, retry_after_s
+from dicom_node.deliver.answer import RETRY_AFTER_MAX_S, complaint, is_later, reason, resource_of, retry_after_s
 from dicom_node.deliver.bundle import conditional_references, imaging_study_uid, without_values
 
 
@@ -26,6 +26,29 @@ from dicom_node.deliver.bundle import conditional_references, imaging_study_uid,
 )
 def test_the_wait_is_what_the_server_asks_for(headers: dict[str, str], wait_s: float | None) -> None:
     assert retry_after_s(httpx.Response(503, headers=headers)) == wait_s
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 507, 508, 511, 520, 521, 524, 530, 599])
+def test_the_same_bytes_may_be_taken_after_a_status_that_passes(status: int) -> None:
+    assert is_later(status)
+
+
+@pytest.mark.parametrize("status", [204, 302, 400, 403, 404, 410, 413, 415, 422, 501, 505, 510, 600])
+def test_the_same_bytes_are_not_taken_after_a_status_that_stays(status: int) -> None:
+    assert not is_later(status)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (httpx.ConnectError("[Errno -2] Name or service not known"), "ConnectError: Name or service not known"),
+        (httpx.ConnectError(""), "ConnectError"),
+        (httpx.ConnectError("two\nlines"), "ConnectError: two lines"),
+        (httpx.RemoteProtocolError("illegal header line: Zwetschgenbaum"), "RemoteProtocolError"),
+    ],
+)
+def test_words_of_a_server_are_no_reason(error: httpx.HTTPError, said: str) -> None:
+    assert said == reason(error)
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"null", b"\xff", b""])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -102,9 +104,37 @@ def test_a_uid_cannot_leave_the_directory(tmp_path: Path, hostile: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["results"]
 
 
-def test_a_directory_whose_parent_is_missing_is_unavailable(tmp_path: Path) -> None:
-    with pytest.raises(DestinationUnavailableError, match="No such file"):
-        Folder("results", tmp_path / "share" / "results").deliver([dicom_object()])
+def test_a_directory_whose_parent_is_missing_is_named_with_the_rule(tmp_path: Path) -> None:
+    directory = tmp_path / "share" / "results"
+    with pytest.raises(DestinationUnavailableError, match="No such file or directory.*but not its parent") as caught:
+        Folder("results", directory).deliver([dicom_object()])
+
+    assert f"results: summary: {directory}: " in str(caught.value)
+
+
+@pytest.mark.parametrize("push", [lambda folder: folder.deliver([dicom_object()]), Folder.check])
+def test_a_file_in_the_place_of_the_directory_is_named_with_the_rule(
+    tmp_path: Path, push: Callable[[Folder], object]
+) -> None:
+    (tmp_path / "results").write_text("a file where the directory should be")
+    with pytest.raises(DestinationUnavailableError, match="File exists.*must be a folder") as caught:
+        push(Folder("results", tmp_path / "results"))
+
+    assert f"{tmp_path / 'results'}: " in str(caught.value)
+
+
+@pytest.mark.parametrize("push", [lambda folder: folder.deliver([dicom_object()]), Folder.check])
+def test_a_directory_that_cannot_be_written_is_named_with_the_rule(
+    tmp_path: Path, push: Callable[[Folder], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)  # root may write anywhere, and tests may run as root
+    with pytest.raises(DestinationUnavailableError, match=r"Permission denied .*user must be able to write") as caught:
+        push(Folder("results", tmp_path))
+
+    assert f": {tmp_path}" in str(caught.value)
 
 
 def test_no_partial_file_is_left_when_a_write_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,9 +152,3 @@ def test_a_check_leaves_nothing(tmp_path: Path) -> None:
     Folder("results", tmp_path).check()
 
     assert files(tmp_path) == []
-
-
-def test_a_check_of_a_directory_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
-    (tmp_path / "results").write_text("a file where the directory should be")
-    with pytest.raises(DestinationUnavailableError, match="results"):
-        Folder("results", tmp_path / "results").check()
