@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from dicom_node.deliver import DeliveryError, Destination
 from dicom_node.durable import durable_folder, durable_write
@@ -24,11 +25,15 @@ def run_checks(settings: Settings, console: Console) -> bool:
     passed = True
     for name, check in checks(settings):
         try:
-            console.print(f"[green]ok[/]    {name}: {check()}", highlight=False)
+            _print(console, "[green]ok[/]", f"{name}: {check()}")
         except (NodeError, DeliveryError) as error:
             passed = False
-            console.print(f"[red]fault[/] {name}: {error}", highlight=False)
+            _print(console, "[red]fault[/]", f"{name}: {error}")
     return passed
+
+
+def _print(console: Console, word: str, text: str) -> None:
+    console.print(f"{word:<12} {escape(text)}", highlight=False, soft_wrap=True)
 
 
 def checks(settings: Settings) -> Iterator[tuple[str, Check]]:
@@ -69,7 +74,8 @@ def _database(url: str) -> str:
         with database.connect() as connection:
             connection.exec_driver_sql("SELECT 1")
     except Exception as error:
-        raise StartError(f"{database.url.render_as_string()}: {type(error).__name__}: {error}") from error
+        cause = str(getattr(error, "orig", error)).splitlines()[0]
+        raise StartError(f"{database.url.render_as_string()}: {cause}") from error
     return database.url.render_as_string()
 
 

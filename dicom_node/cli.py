@@ -5,13 +5,15 @@ Commands import what they need when they run: `--help` and a wrong option answer
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
+import sqlalchemy as sa
 import typer
 from rich.console import Console
 
@@ -47,11 +49,20 @@ DataDir = Annotated[
 
 def main() -> None:
     """Run a command; a known error is one message and exit status 1."""
+    # What the node writes holds patients' data: nobody else on this machine may read it.
+    os.umask(0o077)
     try:
         app()
     except NodeError as error:
-        err.print(f"[red]dicom-node:[/] {error}", highlight=False)
-        sys.exit(1)
+        _fail(str(error))
+    except sa.exc.OperationalError as error:
+        # The driver's first line says what is wrong; it names host and database, never a row.
+        _fail(f"node.database: {str(error.orig).splitlines()[0]}")
+
+
+def _fail(message: str) -> NoReturn:
+    err.print(f"dicom-node: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(1)
 
 
 @app.command()
@@ -65,7 +76,8 @@ def serve(config: Config = None, data_dir: DataDir = None) -> None:
     receive = settings.receive
     node.require_alone()
     require_free_port(receive.host, receive.port)
-    node.model(device="cpu")  # a wrong digest shall stop the node here, not restart a worker for ever
+    for device in settings.work.devices:
+        node.model(device)  # what is wrong shall stop the node here, not restart a worker for ever
     node.migrate()
     node.close_associations()
     out.print(f"[bold]{settings.node.ae_title}[/] takes studies on {receive.host}:{receive.port}")

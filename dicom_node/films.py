@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
 from dicom_node.deidentify.projection import projection
 from dicom_node.preprocess.decoders import DecoderDiedError, Decoders
@@ -25,6 +26,9 @@ from structured_reports.port import Refusal
 
 # A film in the spool that is wanted by nobody yet: about 6 MB each with its display copy.
 MOST_KEPT = 64
+
+# The largest detectors have a sixth of it.
+MOST_PIXELS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ class Answered:
     answer: Answer
     spans: tuple[tuple[str, float, float], ...]
 
+    @property
+    def highest(self) -> float:
+        """Highest score of any finding."""
+        return float(self.answer.scores.max())
+
 
 @dataclass(frozen=True)
 class Source:
@@ -59,7 +68,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Guard:
+class Judge:
     """The part of a model that a decoding process needs: it judges headers and prepares pixels."""
 
     preprocessing: Preprocessing
@@ -67,21 +76,30 @@ class Guard:
     refusal: Callable[..., FilmError | None]
 
 
-def open_film(path: Path, guard: Guard) -> Film | Refusal:
+def open_film(path: Path, judge: Judge) -> Film | Refusal:
     """Return the film in a file, or why a model may not read it; runs in a decoding process."""
     try:
         # The header first: a series of the wrong kind costs no decoding.
         header = pydicom.dcmread(path, stop_before_pixels=True)
-        if refused := guard.refusal(allowed_attributes(projection(header))):
+        if refused := judge.refusal(allowed_attributes(projection(header))):
             raise refused
-        radiograph = to_radiograph(projection(pydicom.dcmread(path), guard.asked), guard.asked)
-        return Film(guard.preprocessing.prepare(radiograph), display_pixels(radiograph))
+        _require_plausible_size(header)
+        radiograph = to_radiograph(projection(pydicom.dcmread(path), judge.asked), judge.asked)
+        return Film(judge.preprocessing.prepare(radiograph), display_pixels(radiograph))
     except FilmError as error:
         return Refusal(error.code, error.reason)
-    except (pydicom.errors.InvalidDicomError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError,
-            NotImplementedError) as error:  # fmt: skip
+    except OSError:
+        raise  # the disk, not the instance: the study is read again later
+    except Exception as error:
         # pydicom raises nearly anything on a broken file. The kind of error names no value of it.
         return Refusal("pixels", f"the instance cannot be decoded ({type(error).__name__})")
+
+
+def _require_plausible_size(header: Dataset) -> None:
+    """Raise for an image that no detector makes: it would take the memory of everything else."""
+    pixels = int(header.get("Rows") or 0) * int(header.get("Columns") or 0)
+    if pixels > MOST_PIXELS:
+        raise FilmError("pixels", f"Rows × Columns: {pixels}; a film has at most {MOST_PIXELS}")
 
 
 class Films:
@@ -90,7 +108,7 @@ class Films:
     def __init__(self, model: Model, decoders: Decoders, threads: int) -> None:
         self.model = model
         self._decoders = decoders
-        self._guard = Guard(model.preprocessing, model.card.attributes, model.guard.refusal)
+        self._judge = Judge(model.preprocessing, model.card.attributes, model.guard.refusal)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="film")
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, Future[Answered | Refusal]] = OrderedDict()
@@ -131,7 +149,7 @@ class Films:
     def _work(self, source: Source) -> Answered | Refusal:
         begun = time.time()
         try:
-            film = self._decoders.run(open_film, source.path, self._guard)
+            film = self._decoders.run(open_film, source.path, self._judge)
         except DecoderDiedError:
             return Refusal("decoder", "the instance killed its decoder twice; it is kept and will not be read")
         if isinstance(film, Refusal):

@@ -59,13 +59,19 @@ class Pipeline:
         made_at
             Time of the job, with time zone; it is the time of every object.
         """
-        answers = {source: self.films.answer(source) for source in sources}
-        read = {source: one for source, one in answers.items() if isinstance(one, Answered)}
-        if not read:
-            refusal = _common_reason([one for one in answers.values() if isinstance(one, Refusal)])
-            return self.refuse(sources[0], refusal, made_at=made_at, generation=generation)
-        source = max(read, key=lambda one: float(read[one].answer.scores.max()))
-        return self._report(source, read[source], made_at, generation)
+        best: tuple[Source, Answered] | None = None
+        refusals: list[Refusal] = []
+        for source in sources:
+            answer = self.films.answer(source)
+            if isinstance(answer, Refusal):
+                refusals.append(answer)
+            elif best is None or answer.highest > best[1].highest:
+                best = (source, answer)
+            # A study may have hundreds of films: only the one that is reported is held on to.
+            self.films.forget(source.sha256)
+        if best is None:
+            return self.refuse(sources[0], _common_reason(refusals), made_at=made_at, generation=generation)
+        return self._report(*best, made_at, generation)
 
     def refuse(self, source: Source, refusal: Refusal, *, made_at: datetime, generation: int) -> StudyResult:
         """Return the result of a study that no model read."""

@@ -17,6 +17,7 @@ from dicom_node.durable import durable_write
 from dicom_node.errors import NotAnInstanceError, StartError
 from dicom_node.films import Source
 from dicom_node.node import Node
+from dicom_node.observe.events import silence_libraries
 from dicom_node.pipeline import StudyResult
 from dicom_node.results import SUFFIXES
 from dicom_node.settings import Settings
@@ -28,6 +29,7 @@ from structured_reports.provenance import is_own
 
 def process_files(settings: Settings, paths: Sequence[Path], out_dir: Path, console: Console) -> None:
     """Write the results of every study in files or folders to a folder, one line a study to results.jsonl."""
+    silence_libraries()
     node = Node(settings)
     studies = _by_study(paths, console)
     try:
@@ -43,7 +45,7 @@ def process_files(settings: Settings, paths: Sequence[Path], out_dir: Path, cons
             study = pipeline.read(sources, made_at=datetime.now().astimezone(), generation=1)
             lines.write(json.dumps(_line(uid, sources, study, _write(out_dir, uid, study)), ensure_ascii=False) + "\n")
             lines.flush()
-            console.print(f"{study_key(uid)}  {_sentence(study)}", highlight=False)
+            console.print(f"{study_key(uid)}  {_sentence(study)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _by_study(paths: Sequence[Path], console: Console) -> Mapping[str, list[Source]]:
@@ -53,16 +55,20 @@ def _by_study(paths: Sequence[Path], console: Console) -> Mapping[str, list[Sour
         try:
             header = read_header(file)
         except NotAnInstanceError as error:
-            console.print(f"[yellow]not read[/] {file}: {error}", highlight=False)
+            _skipped(console, file, str(error))
             continue
         if str(header.SOPInstanceUID) in seen:
-            console.print(f"[yellow]not read[/] {file}: its SOP Instance UID came before", highlight=False)
+            _skipped(console, file, "its SOP Instance UID came before")
         elif not is_own(header):
             seen.add(str(header.SOPInstanceUID))
             studies[str(header.StudyInstanceUID)].append(Source(_digest(file), file))
     if not studies:
         raise StartError("no DICOM instance in the given paths")
     return studies
+
+
+def _skipped(console: Console, file: Path, reason: str) -> None:
+    console.print(f"not read {file}: {reason}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _digest(file: Path) -> str:

@@ -128,8 +128,8 @@ class _FaultsError(ValueError):
 
 
 def _destinations(tables: Any) -> tuple[Any, ...]:  # noqa: ANN401
-    if not isinstance(tables, list | tuple):
-        raise ValueError("destinations are tables: [[destination]]")  # noqa: TRY004 - pydantic collects ValueErrors
+    if not isinstance(tables, list | tuple) or not all(isinstance(table, dict) for table in tables):
+        raise ValueError("destinations are tables: [[destination]]")
     built, faults = [], []
     for index, table in enumerate(tables):
         try:
@@ -149,7 +149,7 @@ def _destinations(tables: Any) -> tuple[Any, ...]:  # noqa: ANN401
 
 def _destination(table: dict[str, Any]) -> Any:  # noqa: ANN401
     kind = table.pop("kind", None)
-    if kind not in DESTINATIONS:
+    if not isinstance(kind, str) or kind not in DESTINATIONS:
         raise ValueError(f"kind: {kind!r} is not one of {', '.join(DESTINATIONS)}")
     destination = TypeAdapter(DESTINATIONS[kind]).validate_python(table)
     if unknown := set(getattr(destination, "kinds", ())) - set(KINDS):
@@ -168,7 +168,8 @@ def load_settings(path: Path | None = None, *, data_dir: Path | None = None) -> 
     tables = _read(path) if path else {}
     if data_dir is not None:
         node = tables.setdefault("node", {})
-        node["data_dir"] = str(data_dir)
+        if isinstance(node, dict):  # whatever else it is, the check below names it
+            node["data_dir"] = str(data_dir)
     try:
         return Settings.model_validate(tables)
     except ValidationError as error:

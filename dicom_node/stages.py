@@ -91,8 +91,6 @@ class ReadStage:
         else:
             study = self.pipeline.read(sources, made_at=made_at, generation=generation.number)
         self._record(generation, study)
-        for source in sources:
-            self.pipeline.films.forget(source.sha256)
         outcome = study.outcome.code if isinstance(study.outcome, Refusal) else "read"
         say(events.StudyRead(study_key(generation.study_uid), generation.number, outcome, time.time() - begun))
 

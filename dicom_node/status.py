@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from dicom_node.engine.app import Queues
@@ -140,8 +141,8 @@ def _arrivals(instances: Sequence[Row]) -> list[str]:
     for sender in dict.fromkeys(row["calling_ae"] for row in instances):
         sent = [row for row in instances if row["calling_ae"] == sender]
         modalities = ", ".join(sorted({row["modality"] or "no modality" for row in sent}))
-        source = sender or "a scan of the spool"
-        lines.append(f"{_clock(sent[0]['stored_at'])}  {len(sent)} instances ({modalities}) from {source}")
+        source = escape(sender or "a scan of the spool")
+        lines.append(f"{_clock(sent[0]['stored_at'])}  {len(sent)} instances ({escape(modalities)}) from {source}")
     for row in instances:
         if row["own"]:
             lines.append(f"{_clock(row['stored_at'])}  a result of this node came back; kept, not read")
@@ -167,14 +168,16 @@ def _generation(row: Row) -> list[str]:
 
 def _delivery(row: Row) -> str:
     if row["state"] == deliveries.DELIVERED:
-        proof = "; ".join(f"{one['kind']}: {one['proof']}" for one in row["proof"] or ())
+        proof = escape("; ".join(f"{one['kind']}: {one['proof']}" for one in row["proof"] or ()))
         return (
             f"{_clock(row['accepted_at'])}  {row['destination']} has it ({proof or 'it takes none of these objects'})"
         )
+    if row["state"] == deliveries.SUPERSEDED:
+        return f"          {row['destination']}: a later result came first"
     if row["state"] == deliveries.REJECTED:
-        return f"          [red]{row['destination']} refused it[/]: {row['error']}"
+        return f"          [red]{row['destination']} refused it[/]: {escape(row['error'] or '')}"
     when = f", again at {_clock(row['next_at'])}" if row["next_at"] else ""
-    return f"          {row['destination']} waits, {row['attempts']} attempts{when}: {row['error'] or 'queued'}"
+    return f"          {row['destination']} waits, {row['attempts']} attempts{when}: {escape(row['error'] or 'queued')}"
 
 
 def _state(row: Row | None) -> str:
@@ -187,7 +190,7 @@ def _result(row: Row | None) -> str:
     if row is None:
         return ""
     if row["reason"]:
-        return f"not performed: {row['reason']}"
+        return f"not performed: {escape(row['reason'])}"
     return ", ".join(
         f"{name} {100 * one['score']:.0f} % ({'above' if one['above'] else 'below'} {100 * one['threshold']:.0f} %)"
         for name, one in (row["scores"] or {}).items()

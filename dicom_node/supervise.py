@@ -30,6 +30,7 @@ logfile_maxbytes=10MB
 pidfile={run}/supervisord.pid
 childlogdir={log}
 silent=true
+umask=077
 """
 
 _PROGRAM = """

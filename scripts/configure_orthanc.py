@@ -121,8 +121,9 @@ def _client(arguments: argparse.Namespace) -> OrthancApiClient:
 def _require_url(url: str) -> None:
     try:
         parts = urlsplit(url)
-        named = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:  # brackets, or a port that is none
+        named = parts.scheme in {"http", "https"} and parts.port != 0 and " " not in url
+        named = named and bool((parts.hostname or "").encode("idna"))
+    except ValueError:  # brackets, a port that is none, or a label that is empty or too long
         named = False
     if not named:
         raise ConfigurationError(f"{url!r}: Orthanc's address is http(s)://host:port, as in http://127.0.0.1:8042")

@@ -14,6 +14,9 @@ from alembic.config import Config
 
 from dicom_node.errors import StartError
 
+# Never the URL itself: it may hold a password.
+_EXPECTED = "a database URL is sqlite:///path or postgresql+psycopg://user@host/name"
+
 
 def open_database(url: str, *, synchronous: str = "FULL") -> sa.Engine:
     """Return an engine on SQLite (WAL) or Postgres.
@@ -36,12 +39,19 @@ def open_database(url: str, *, synchronous: str = "FULL") -> sa.Engine:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:
-        raise StartError(
-            f"node.database: {url!r} is not a database URL (sqlite:///path or postgresql+psycopg://…)"
-        ) from error
+        raise StartError(f"node.database: {_EXPECTED}") from error
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed, synchronous)
-    return sa.create_engine(parsed, hide_parameters=True, pool_size=10, max_overflow=20, pool_pre_ping=True)
+    if parsed.get_backend_name() != "postgresql":
+        raise StartError(f"node.database: {parsed.drivername}: {_EXPECTED}")
+    try:
+        return _open_postgres(parsed)
+    except ModuleNotFoundError as error:
+        raise StartError(f"node.database: {error.name} is not installed (the extra `postgres` brings it)") from error
+
+
+def _open_postgres(url: sa.URL) -> sa.Engine:
+    return sa.create_engine(url, hide_parameters=True, pool_size=10, max_overflow=20, pool_pre_ping=True)
 
 
 def _open_sqlite(url: sa.URL, synchronous: str) -> sa.Engine:

@@ -38,9 +38,12 @@ def test_a_second_holder_of_a_lock_is_refused(tmp_path) -> None:
         pass
 
 
-def test_what_is_no_database_url_is_named() -> None:
-    with pytest.raises(StartError, match="is not a database URL"):
-        open_database("node.db")
+@pytest.mark.parametrize("url", ["node.db", "mysql://u:secret@host/db", "u:secret@host"])
+def test_what_is_no_database_url_is_named_without_its_password(url: str) -> None:
+    with pytest.raises(StartError, match="a database URL is sqlite") as caught:
+        open_database(url)
+
+    assert "secret" not in str(caught.value)
 
 
 def test_a_folder_that_cannot_be_written_is_named() -> None:

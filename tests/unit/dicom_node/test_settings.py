@@ -81,6 +81,10 @@ def test_without_destinations_results_go_to_a_folder_beside_the_data(tmp_path: P
             "destination.0.colour: unknown key",
         ),
         ("[node", "not TOML"),
+        ("destination = 3", "destinations are tables: [[destination]]"),
+        ("destination = [3]", "destinations are tables: [[destination]]"),
+        ('[[destination]]\nkind = ["a"]', "destination.0.kind: ['a'] is not one of"),
+        ("node = 3", "node: 3: Input should be a valid dictionary"),
     ],
 )
 def test_a_fault_is_named_with_its_key_and_its_rule(tmp_path: Path, text: str, message: str) -> None:

@@ -37,16 +37,11 @@ class Queue:
         self.deliveries.append((delivery_id, destination))
 
 
-class FakeFilms:
-    def forget(self, sha256: str) -> None: ...
-
-
 @dataclass
 class FakePipeline:
     """Refuses every study, or fails as told."""
 
     error: Exception | None = None
-    films: FakeFilms = field(default_factory=FakeFilms)
 
     def read(self, sources: Sequence[Source], *, made_at: datetime, generation: int) -> StudyResult:
         if self.error:
