@@ -55,7 +55,7 @@ stdout_logfile_backups=5
 def supervisor_config(settings: Settings, config: Path | None) -> str:
     """Return supervisor's configuration for one node on this machine."""
     data_dir, receive = settings.node.data_dir, settings.receive
-    log, run = (str(data_dir / name).replace("%", "%%") for name in ("log", "run"))
+    log, run = data_dir / "log", data_dir / "run"
     base = f"{_quoted(sys.executable)} -m dicom_node"
     options = f"--data-dir {_quoted(data_dir)}" + (f" --config {_quoted(config.resolve())}" if config else "")
     programs = [
@@ -87,8 +87,16 @@ def supervisor_config(settings: Settings, config: Path | None) -> str:
 
 
 def _quoted(path: Path | str) -> str:
-    """Return a path as one word of a supervisor command, in which a percent sign begins an expansion."""
-    return shlex.quote(str(path)).replace("%", "%%")
+    """Return a path as one word of a supervisor command.
+
+    Raises
+    ------
+    StartError
+        It holds a percent sign, which begins an expansion there.
+    """
+    if "%" in str(path):
+        raise StartError(f"{path}: a path of a supervised node has no percent sign")
+    return shlex.quote(str(path))
 
 
 def require_free_port(host: str, port: int) -> None:
@@ -109,10 +117,10 @@ def require_free_port(host: str, port: int) -> None:
 
 def supervise(settings: Settings, config: Path | None) -> NoReturn:
     """Replace this process by a supervisor of all roles."""
-    data_dir = settings.node.data_dir
+    data_dir, text = settings.node.data_dir, supervisor_config(settings, config)
     for folder in ("log", "run"):
         (data_dir / folder).mkdir(parents=True, exist_ok=True)
     file = data_dir / "run" / "supervisor.conf"
-    file.write_text(supervisor_config(settings, config), encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
     # The supervisor takes this process's place: who started it stops it with the same signals.
     os.execv(sys.executable, [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(file)])  # noqa: S606

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, STANDARD_VR, VR
@@ -96,14 +97,16 @@ def _read(data_set: bytes, *, is_implicit_vr: bool) -> Dataset:
 
 def _same(recorded: Dataset, written: Dataset) -> bool:
     """Return whether two data sets hold the same elements with the same bytes; no text is decoded."""
-    return list(recorded.keys()) == list(written.keys()) and all(
-        _same_items(recorded, written, tag)
-        if recorded.get_item(tag).VR == VR.SQ
-        else (recorded.get_item(tag).value or b"") == (written.get_item(tag).value or b"")
-        for tag in recorded.keys()  # noqa: SIM118  iterating a data set decodes it
+    ours, theirs = (dict(ds.items()) for ds in (recorded, written))
+    sequences = {tag for tag, element in ours.items() if element.VR == VR.SQ}
+    # Sequences last: to read one, pydicom decodes the Pixel Representation beside it.
+    return (
+        list(ours) == list(theirs)
+        and all((ours[tag].value or b"") == (theirs[tag].value or b"") for tag in ours if tag not in sequences)
+        and all(_same_items(recorded[tag], written[tag]) for tag in sequences)
     )
 
 
-def _same_items(recorded: Dataset, written: Dataset, tag: int) -> bool:
-    ours, theirs = recorded[tag].value or (), written[tag].value or ()
+def _same_items(recorded: DataElement, written: DataElement) -> bool:
+    ours, theirs = recorded.value or (), written.value or ()
     return len(ours) == len(theirs) and all(map(_same, ours, theirs))

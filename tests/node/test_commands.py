@@ -149,3 +149,25 @@ def test_a_second_node_with_the_same_data_is_refused(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "a node is already running with it" in " ".join(done.stderr.split())
+
+
+def test_a_node_runs_in_a_folder_with_spaces(tmp_path: Path) -> None:
+    with running_node(tmp_path / "data of the node") as node:
+        assert node.command("check").returncode == 0
+        assert node.command("explain", "[/x]").stderr.startswith("dicom-node: no study '[/x]' has arrived")
+        assert (node.data / "node.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_device_that_is_not_there_stops_the_node(tmp_path: Path) -> None:
+    done = run("serve", "--config", config(tmp_path, '[receive]\nport = 11998\n[work]\ndevices = ["cuda:7"]'))
+
+    assert done.returncode == 1
+    assert "cuda" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_percent_sign_in_a_path_is_named(tmp_path: Path) -> None:
+    done = run("serve", "--data-dir", tmp_path / "100 %", "--config", config(tmp_path, "[receive]\nport = 11997"))
+
+    assert done.returncode == 1
+    assert "a path of a supervised node has no percent sign" in done.stderr

@@ -117,3 +117,16 @@ def test_the_true_association_replaces_that_of_a_scan(arrivals: Arrivals, databa
     arrivals.record([Opened("a", "CR1", 99.0), Stored("a", INSTANCE)])
 
     assert [] == seal(database, 1000.0)
+
+
+def test_a_uid_of_another_study_is_no_conflict(arrivals: Arrivals, database: sa.Engine) -> None:
+    other = replace(INSTANCE, study_uid="1.3", sha256="b" * 64)
+    arrivals.record([Opened("a", "CR1", 99.0), Stored("a", INSTANCE), Stored("a", other), Released("a", 101.0)])
+
+    assert ["1.2", "1.3"] == sorted(one.study_uid for one in seal(database, 1000.0))
+
+
+def test_a_clock_that_was_set_back_holds_no_study(arrivals: Arrivals, database: sa.Engine) -> None:
+    arrivals.record([Opened("a", "CR1", 99.0), Stored("a", INSTANCE), Released("a", 101.0)])
+
+    assert 1 == len(seal(database, 50.0))

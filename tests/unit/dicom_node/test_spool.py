@@ -114,3 +114,43 @@ def test_a_scan_sets_a_file_aside_that_was_never_durable(spool: Spool, ct_slice:
 
 def test_a_spool_without_room_is_full(tmp_path: Path) -> None:
     assert Spool(tmp_path / "spool", 1 << 60, is_own).is_full
+
+
+@pytest.mark.parametrize("vr", ["UT", "LO", "OB"])
+def test_a_header_in_which_a_sequence_is_none_neither_fails_nor_stops_a_scan(
+    spool: Spool, ct_slice: Path, tmp_path: Path, vr: str
+) -> None:
+    dataset = pydicom.dcmread(ct_slice)
+    dataset.add_new(0x0018A001, vr, b"hello " if vr == "OB" else "hello ")
+    dataset.save_as(tmp_path / "odd.dcm")
+
+    spool.keep(arrived(spool, tmp_path / "odd.dcm"), expected_sop_class=CT_CLASS)
+
+    assert 1 == len(list(spool.unknown(lambda _: ())))
+
+
+def test_a_disk_that_fails_during_a_scan_costs_no_file(
+    spool: Spool, ct_slice: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS).instance
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pydicom, "dcmread", fail)
+        assert [] == list(spool.unknown(lambda _: ()))
+
+    assert spool.path(kept.path).exists()
+
+
+@pytest.mark.parametrize("uid", ["../../../etc/x", "hello", "1." * 40 + "1", "1..2", "1.2\\1.3"])
+def test_what_is_no_uid_is_refused_with_c000(spool: Spool, ct_slice: Path, tmp_path: Path, uid: str) -> None:
+    dataset = pydicom.dcmread(ct_slice)
+    dataset.SOPInstanceUID = uid.split("\\")
+    dataset.save_as(tmp_path / "odd.dcm", enforce_file_format=False)
+
+    with pytest.raises(NotAnInstanceError, match="SOPInstanceUID is not one UID") as caught:
+        spool.keep(arrived(spool, tmp_path / "odd.dcm"), expected_sop_class=CT_CLASS)
+
+    assert 0xC000 == caught.value.status
