@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inference.errors import FilmError, UnsuitableFilmError
-from inference.orientation import orientation_of
+from inference.orientation import directions_of, orientation_of
 
 # CID 4010 "DX View", with the retired SNOMED-RT values that old writers still use.
 VIEW_CODES: Mapping[str, str] = {
@@ -84,9 +84,9 @@ class Guard:
         return None
 
     def _orientation(self, attributes: Mapping[str, str]) -> FilmError | None:
-        directions = attributes.get("PatientOrientation", "").upper()
-        if any(direction.strip()[:1] in FRONT_AND_BACK for direction in directions.split("\\") if direction.strip()):
-            return self._wrong_view(f"PatientOrientation: {directions}")
+        directions = directions_of(attributes)
+        if any(direction[:1] in FRONT_AND_BACK for direction in directions):
+            return self._wrong_view("PatientOrientation: " + "\\".join(directions))
         try:
             orientation_of(attributes)
         except UnsuitableFilmError as refusal:

@@ -97,15 +97,20 @@ def orientation_of(attributes: Mapping[str, str]) -> Orientation:
     UnsuitableFilmError
         `PatientOrientation` is no pair of perpendicular directions of a frontal film (`orientation`).
     """
-    value = attributes.get("PatientOrientation", "").upper()
-    directions = [direction.strip() for direction in value.split("\\")]
+    directions = directions_of(attributes)
     if not any(directions):
         return Orientation()
     try:
         rows, columns = (leading(direction) for direction in directions)
         return Orientation(rows, columns)
     except ValueError as error:
+        value = "\\".join(directions)
         raise UnsuitableFilmError("orientation", f"PatientOrientation: {value}; {RULE}") from error
+
+
+def directions_of(attributes: Mapping[str, str]) -> list[str]:
+    """Return the values of `PatientOrientation`, in capitals; one empty value where it is absent."""
+    return [direction.strip() for direction in attributes.get("PatientOrientation", "").upper().split("\\")]
 
 
 def leading(direction: str) -> str:

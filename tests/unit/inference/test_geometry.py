@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from film_datasets import LAID
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inference.geometry import Box, Geometry
+from inference.orientation import Orientation
 
+DIRECTIONS = st.sampled_from(sorted(LAID))
 SIDES = st.sampled_from([32, 160, 192, 224])
 LENGTHS = st.integers(8, 700)
 
@@ -18,7 +21,8 @@ def geometries(draw: st.DrawFn) -> Geometry:
     rows, columns = draw(LENGTHS), draw(LENGTHS)
     top, left = draw(st.integers(0, rows - 4)), draw(st.integers(0, columns - 4))
     height, width = draw(st.integers(4, rows - top)), draw(st.integers(4, columns - left))
-    return Geometry.fit((rows, columns), draw(SIDES), draw(st.sampled_from([None, Box(top, left, height, width)])))
+    crop = draw(st.sampled_from([None, Box(top, left, height, width)]))
+    return Geometry.fit((rows, columns), draw(SIDES), crop, Orientation(*draw(DIRECTIONS)))
 
 
 @given(geometries(), st.floats(0, 700), st.floats(0, 700))
@@ -32,14 +36,17 @@ def test_a_point_comes_back_to_where_it_was(geometry: Geometry, row: float, colu
 def test_the_aspect_ratio_is_kept_to_a_pixel_of_the_model(geometry: Geometry) -> None:
     longest = max(geometry.content.rows, geometry.content.columns)
     scale = longest / max(geometry.seen.rows, geometry.seen.columns)
+    rows, columns = geometry.orientation.upright_size(geometry.seen.rows, geometry.seen.columns)
 
-    assert abs(geometry.seen.rows * scale - geometry.content.rows) <= 2.0
-    assert abs(geometry.seen.columns * scale - geometry.content.columns) <= 2.0
+    assert abs(rows * scale - geometry.content.rows) <= 2.0
+    assert abs(columns * scale - geometry.content.columns) <= 2.0
 
 
-@given(LENGTHS, LENGTHS, SIDES)
-def test_less_than_one_pixel_of_the_model_is_left_out(rows: int, columns: int, side: int) -> None:
-    geometry = Geometry.fit((rows, columns), side)
+@given(LENGTHS, LENGTHS, SIDES, DIRECTIONS)
+def test_less_than_one_pixel_of_the_model_is_left_out(
+    rows: int, columns: int, side: int, directions: tuple[str, str]
+) -> None:
+    geometry = Geometry.fit((rows, columns), side, orientation=Orientation(*directions))
 
     assert rows - geometry.seen.rows < geometry.factor
     assert columns - geometry.seen.columns < geometry.factor
@@ -49,6 +56,7 @@ def test_less_than_one_pixel_of_the_model_is_left_out(rows: int, columns: int, s
 @given(geometries(), st.floats(0.1, 0.9), st.floats(0.1, 0.9))
 @example(Geometry.fit((1955, 1841), 192), 0.2, 0.8)
 @example(Geometry.fit((2500, 600), 192), 0.9, 0.1)
+@example(Geometry.fit((600, 2500), 192, orientation=Orientation("F", "R")), 0.9, 0.1)
 def test_a_bright_spot_comes_back_to_its_place_and_side(geometry: Geometry, down: float, across: float) -> None:
     row = geometry.seen.top + int(down * geometry.seen.rows)
     column = geometry.seen.left + int(across * geometry.seen.columns)
@@ -91,6 +99,54 @@ def test_a_fine_pattern_becomes_its_mean_and_no_moire(rows: int, columns: int) -
     inner = geometry.to_model(film)[geometry.content.window]
 
     assert np.abs(inner - 0.5).max() < 0.06
+
+
+def uneven_film(rows: int, columns: int) -> np.ndarray:
+    """Return an upright film that no turn makes equal to itself."""
+    return np.random.default_rng(rows * 1000 + columns).random((rows, columns), np.float32)
+
+
+@settings(deadline=None)
+@given(LENGTHS, LENGTHS, SIDES, DIRECTIONS)
+@example(1955, 1841, 192, ("R", "H"))
+@example(1955, 1841, 192, ("F", "R"))
+@example(1955, 1841, 192, ("H", "R"))
+def test_the_model_sees_the_same_however_the_film_lies(
+    rows: int, columns: int, side: int, directions: tuple[str, str]
+) -> None:
+    upright = uneven_film(rows, columns)
+    stored = LAID[directions](upright)
+
+    seen = Geometry.fit(stored.shape, side, orientation=Orientation(*directions)).to_model(stored)
+
+    assert np.array_equal(Geometry.fit(upright.shape, side).to_model(upright), seen)
+
+
+@settings(deadline=None)
+@given(LENGTHS, LENGTHS, SIDES, DIRECTIONS)
+def test_a_map_comes_back_as_the_film_lies(rows: int, columns: int, side: int, directions: tuple[str, str]) -> None:
+    cells = uneven_film(6, 6)
+    expected = LAID[directions](Geometry.fit((rows, columns), side).to_source(cells))
+
+    returned = Geometry.fit(expected.shape, side, orientation=Orientation(*directions)).to_source(cells)
+
+    assert np.array_equal(expected, returned)
+
+
+@settings(deadline=None)
+@given(LENGTHS, LENGTHS, SIDES, DIRECTIONS, st.data())
+def test_a_pixel_lies_at_one_point_of_the_model_however_the_film_lies(
+    rows: int, columns: int, side: int, directions: tuple[str, str], data: st.DataObject
+) -> None:
+    row, column = data.draw(st.integers(0, rows - 1)), data.draw(st.integers(0, columns - 1))
+    mark = np.zeros((rows, columns), bool)
+    mark[row, column] = True
+    ((stored_row, stored_column),) = np.argwhere(LAID[directions](mark))
+    geometry = Geometry.fit(LAID[directions](mark).shape, side, orientation=Orientation(*directions))
+
+    expected = Geometry.fit((rows, columns), side).model_point(row + 0.5, column + 0.5)
+
+    assert pytest.approx(expected) == geometry.model_point(stored_row + 0.5, stored_column + 0.5)
 
 
 def test_a_left_half_stays_left() -> None:

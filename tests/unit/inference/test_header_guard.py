@@ -20,6 +20,10 @@ CHEST = {"Modality": "DX", "BodyPartExamined": "CHEST", "ViewPosition": "PA"}
         CHEST | {"BodyPartExamined": "PORT CHEST", "ViewPosition": "AP SUPINE"},
         CHEST | {"ViewPosition": "", "ViewCodeSequence": "272479007"},
         CHEST | {"PatientOrientation": "L\\F"},
+        CHEST | {"PatientOrientation": "R\\H"},
+        CHEST | {"PatientOrientation": "F\\R"},
+        CHEST | {"PatientOrientation": "LA\\FP"},
+        CHEST | {"PatientOrientation": ""},
         CHEST | {"PresentationIntentType": "FOR PRESENTATION", "ImageType": "DERIVED\\PRIMARY"},
     ],
 )
@@ -34,6 +38,7 @@ def test_a_frontal_chest_film_passes(attributes: dict[str, str]) -> None:
         ("BodyPartExamined", "HAND", "body-part"), ("BodyPartExamined", "RIBCAGE", "body-part"),
         ("ViewPosition", "LL", "view"), ("ViewPosition", "LATERAL", "view"), ("ViewPosition", "RLO", "view"),
         ("PatientOrientation", "A\\F", "view"), ("PatientOrientation", "P\\F", "view"),
+        ("PatientOrientation", "L\\R", "orientation"), ("PatientOrientation", "L", "orientation"),
         ("PresentationIntentType", "FOR PROCESSING", "intent"),
         ("ImageType", "LOCALIZER", "localizer"),
     ],

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from film_datasets import LAID
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from test_geometry import LAID
 
 from inference.errors import UnsuitableFilmError
 from inference.film import display_pixels, read_film, to_radiograph
@@ -19,9 +21,9 @@ from inference.types import Radiograph, Score
 TURNED = sorted(set(LAID) - {("L", "F")})
 
 
-def laid(clinical_film: object, directions: tuple[str, str]) -> Dataset:
+def laid(clinical_film: Path, directions: tuple[str, str]) -> Dataset:
     """Return the clinical film stored as a header with these directions says."""
-    dataset = dcmread(str(clinical_film))
+    dataset = dcmread(clinical_film)
     values = np.ascontiguousarray(LAID[directions](dataset.pixel_array))
     dataset.Rows, dataset.Columns = values.shape
     dataset.PixelData, dataset.PatientOrientation = values.tobytes(), list(directions)
@@ -35,13 +37,13 @@ def score_of(model: Model, film: Radiograph) -> Score:
 
 
 @pytest.fixture(scope="module")
-def upright(model: Model, clinical_film: object) -> Score:
+def upright(model: Model, clinical_film: Path) -> Score:
     return score_of(model, read_film(clinical_film))
 
 
 @pytest.mark.parametrize("directions", TURNED)
 def test_the_clinical_film_has_one_score_however_it_lies(
-    model: Model, clinical_film: object, upright: Score, directions: tuple[str, str]
+    model: Model, clinical_film: Path, upright: Score, directions: tuple[str, str]
 ) -> None:
     score = score_of(model, to_radiograph(laid(clinical_film, directions)))
 
@@ -50,17 +52,17 @@ def test_the_clinical_film_has_one_score_however_it_lies(
 
 @pytest.mark.parametrize("directions", TURNED)
 def test_the_saliency_moves_with_the_clinical_film(
-    model: Model, clinical_film: object, upright: Score, directions: tuple[str, str]
+    model: Model, clinical_film: Path, upright: Score, directions: tuple[str, str]
 ) -> None:
     score = score_of(model, to_radiograph(laid(clinical_film, directions)))
 
     expected = LAID[directions](upright.saliency)
-    assert pytest.approx(expected, abs=1e-3) == score.saliency
+    assert np.allclose(expected, score.saliency, atol=1e-3)
     assert expected[np.unravel_index(score.saliency.argmax(), expected.shape)] == 1.0
 
 
 def test_the_score_of_a_turned_film_without_orientation_is_another(
-    model: Model, clinical_film: object, upright: Score
+    model: Model, clinical_film: Path, upright: Score
 ) -> None:
     dataset = laid(clinical_film, ("R", "H"))
     del dataset.PatientOrientation
@@ -68,7 +70,7 @@ def test_the_score_of_a_turned_film_without_orientation_is_another(
     assert abs(score_of(model, to_radiograph(dataset)).score - upright.score) > 0.05
 
 
-def test_a_turned_film_is_displayed_as_it_is_stored(clinical_film: object) -> None:
+def test_a_turned_film_is_displayed_as_it_is_stored(clinical_film: Path) -> None:
     shown = display_pixels(to_radiograph(laid(clinical_film, ("F", "R"))))
 
     assert (np.rot90(display_pixels(read_film(clinical_film))) == shown).all()

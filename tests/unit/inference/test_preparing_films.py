@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from inference.enhancement import ENHANCEMENTS
 from inference.errors import UnsuitableFilmError
+from inference.orientation import Orientation
 from inference.preprocessing import Preprocessing
 from inference.types import Radiograph
 
@@ -52,11 +53,12 @@ def test_padding_around_a_film_does_not_shrink_it() -> None:
 
 
 def test_a_prepared_film_and_the_preprocessing_travel_to_another_process() -> None:
-    prepared = PREPROCESSING.prepare(Radiograph(film(), attributes={"Modality": "CR"}))
+    prepared = PREPROCESSING.prepare(Radiograph(film(), attributes={"PatientOrientation": "F\\R"}))
 
     returned, preprocessing = pickle.loads(pickle.dumps((prepared, PREPROCESSING)))  # noqa: S301 - our own bytes
 
     assert (prepared.tensor == returned.tensor).all()
+    assert Orientation("F", "R") == returned.geometry.orientation
     assert (prepared.geometry, PREPROCESSING) == (returned.geometry, preprocessing)
 
 
@@ -74,6 +76,27 @@ def test_a_film_with_values_that_are_not_finite_is_refused() -> None:
 
     with pytest.raises(UnsuitableFilmError, match="not every value is finite"):
         PREPROCESSING.prepare(Radiograph(broken))
+
+
+def test_a_film_whose_orientation_is_none_is_refused() -> None:
+    with pytest.raises(UnsuitableFilmError, match=r"PatientOrientation: L\\R; .*C\.7\.6\.1\.1\.1") as refusal:
+        PREPROCESSING.prepare(Radiograph(film(), attributes={"PatientOrientation": "L\\R"}))
+
+    assert refusal.value.code == "orientation"
+
+
+def test_a_film_without_orientation_is_read_as_it_lies() -> None:
+    upright = PREPROCESSING.prepare(Radiograph(film(), attributes={"PatientOrientation": "L\\F"}))
+
+    assert (upright.tensor == PREPROCESSING.prepare(Radiograph(film())).tensor).all()
+
+
+def test_padding_around_a_turned_film_does_not_shrink_it() -> None:
+    outer, padding = np.zeros((400, 420), np.float32), np.ones((400, 420), bool)
+    outer[50:350, 120:320], padding[50:350, 120:320] = film(), False
+    turned = Radiograph(np.rot90(outer), np.rot90(padding), attributes={"PatientOrientation": "F\\R"})
+
+    assert (PREPROCESSING.prepare(Radiograph(film())).tensor == PREPROCESSING.prepare(turned).tensor).all()
 
 
 def test_equalization_raises_local_contrast_and_stays_in_range() -> None:

@@ -24,10 +24,8 @@ time.sleep(1.0)  # the runtime would write from a thread
 
 @pytest.mark.parametrize("stated", [None, "0"])
 def test_a_prediction_leaves_nothing_in_the_home_folder(tmp_path: Path, stated: str | None) -> None:
-    ours = {"HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
-    # What test runs and builds set would hide the runtime's telemetry by itself.
-    hiding = {"XDG_CACHE_HOME", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "CI", "GITHUB_ACTIONS", "TF_BUILD"}
-    environment = {name: value for name, value in os.environ.items() if name not in hiding} | ours
+    # Nothing else of this environment: the runtime is silent by itself where it finds a build server.
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
     if stated is not None:
         environment["ORT_DISABLE_TELEMETRY"] = stated
 
