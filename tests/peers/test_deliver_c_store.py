@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from peers import HOST, free_port, orthanc, storescp
-from pydicom import dcmread
-from pydicom.data import get_testdata_file
+from pydicom import Dataset, dcmread
+from pydicom.data import get_charset_files, get_testdata_file
+from pydicom.datadict import dictionary_VR
 from pynetdicom import AE, evt
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.presentation import StoragePresentationContexts
@@ -23,12 +26,40 @@ from dicom_node.deliver import DestinationUnavailableError, RejectedError
 from dicom_node.deliver.c_store import StorageSCU
 from dicom_node.deliver.errors import SLOWLY_S
 from dicom_node.deliver.message import encoded_data_set
+from structured_reports.port import ResultObject
 
 PRIVATE_SOP_CLASS = "1.2.826.0.1.3680043.8.498.1.1"
+
+OFFERED = r"Explicit VR Little Endian or Implicit VR Little Endian \(PS3.8"
 
 
 def pacs(port: int, called_ae: str = "STORESCP", timeout_s: float = 10.0, host: str = HOST) -> StorageSCU:
     return StorageSCU(name="pacs", host=host, port=port, called_ae=called_ae, calling_ae="AI", timeout_s=timeout_s)
+
+
+def with_name_of(charset_file: str, result: ResultObject) -> ResultObject:
+    """Return the result with the character sets and the name of another file, byte by byte."""
+    donor, content = Path(charset_file).read_bytes(), result.content
+    first, name = _element(content, "ImageType"), _element(content, "PatientName")
+    parts = [
+        content[: first.start],
+        donor[_element(donor, "SpecificCharacterSet")],
+        content[first.start : name.start],
+        donor[_element(donor, "PatientName")],
+        content[name.stop :],
+    ]
+    return dataclasses.replace(result, content=b"".join(parts))
+
+
+def _element(part10: bytes, keyword: str) -> slice:
+    """Return where an element of a short explicit VR lies."""
+    value = dcmread(BytesIO(part10))[keyword].file_tell
+    return slice(value - 8, value + int.from_bytes(part10[value - 2 : value], "little"))
+
+
+def values(ds: Dataset) -> dict[int, bytes]:
+    """Return the undecoded values; a sequence has none."""
+    return {tag: element.value for tag, element in ds.items() if element.value and dictionary_VR(tag) != "SQ"}
 
 
 def data_set_of(path: Path) -> bytes:
@@ -81,6 +112,63 @@ def test_all_objects_of_a_delivery_travel_on_one_association(tmp_path: Path) -> 
 
 
 @pytest.mark.peer
+@pytest.mark.parametrize("charset_file", ["chrH31.dcm", "chrKoreanMulti.dcm"])
+def test_a_peer_of_the_default_transfer_syntax_gets_the_recorded_values(tmp_path: Path, charset_file: str) -> None:
+    sent = with_name_of(get_charset_files(charset_file)[0], image())
+    with storescp(tmp_path, options=["+xi"]) as peer:
+        pacs(peer.port).deliver([sent])
+        received = dcmread(peer.files()[0])
+
+    assert values(dcmread(BytesIO(sent.content))) == values(received)
+
+
+@pytest.mark.peer
+def test_a_peer_of_the_default_transfer_syntax_gets_the_same_bytes_twice(tmp_path: Path) -> None:
+    sent, received = with_name_of(get_charset_files("chrH31.dcm")[0], image()), []
+    with storescp(tmp_path, options=["+xi"]) as peer:
+        for _ in range(2):
+            pacs(peer.port).deliver([sent])
+            received.append(data_set_of(peer.files()[0]))
+            peer.files()[0].unlink()
+
+    assert received[0] == received[1]
+
+
+@pytest.mark.peer
+def test_the_proof_names_the_transfer_syntax_that_was_not_recorded(tmp_path: Path) -> None:
+    with storescp(tmp_path, options=["+xi"]) as peer:
+        (acceptance,) = pacs(peer.port).deliver([image()])
+
+    assert "C-STORE 0x0000 as Implicit VR Little Endian" == acceptance.proof
+
+
+@pytest.mark.peer
+def test_the_recorded_transfer_syntax_is_preferred(tmp_path: Path) -> None:
+    sent = image()
+    with storescp(tmp_path) as peer:
+        pacs(peer.port).deliver([sent])
+
+        assert encoded_data_set(sent) == data_set_of(peer.files()[0])
+
+
+@pytest.mark.peer
+def test_what_cannot_be_written_in_the_default_transfer_syntax_is_rejected(tmp_path: Path) -> None:
+    sent = image()
+    torn = dataclasses.replace(sent, content=sent.content[:-2])
+    refused = pytest.raises(RejectedError, match="cannot be sent as Implicit VR Little Endian: the data set is cut")
+    with storescp(tmp_path, options=["+xi"]) as peer, refused:
+        pacs(peer.port).deliver([torn])
+
+
+@pytest.mark.peer
+def test_compressed_data_are_not_offered_in_the_default_transfer_syntax(tmp_path: Path) -> None:
+    compressed = instance(get_testdata_file("JPEG2000.dcm"))
+    refused = pytest.raises(RejectedError, match=r"accepts none of: .* as JPEG 2000 Image Compression \(PS3.8")
+    with storescp(tmp_path, options=["+xi"]) as peer, refused:
+        pacs(peer.port).deliver([compressed])
+
+
+@pytest.mark.peer
 def test_orthanc_gives_back_the_instance_that_it_was_sent(tmp_path: Path) -> None:
     sent = image()
     with orthanc(tmp_path) as peer:
@@ -121,6 +209,14 @@ def test_a_host_without_an_address_is_unavailable() -> None:
         pacs(104, host="nowhere.invalid").deliver([image()])
 
 
+def test_a_check_of_a_host_without_an_address_says_so_in_one_line() -> None:
+    with pytest.raises(DestinationUnavailableError) as caught:
+        pacs(104, host="nowhere.invalid").check()
+
+    said = "pacs: STORESCP at nowhere.invalid:104: the host name has no address: "
+    assert (said, [str(caught.value)]) == (str(caught.value)[: len(said)], str(caught.value).splitlines())
+
+
 @pytest.mark.peer
 def test_an_unknown_called_ae_title_is_tried_again_slowly(tmp_path: Path) -> None:
     refused = pytest.raises(DestinationUnavailableError, match="Called AE title not recognised")
@@ -157,14 +253,14 @@ def test_a_peer_that_refuses_every_association_is_unavailable(tmp_path: Path) ->
 @pytest.mark.peer
 def test_an_sop_class_that_the_peer_does_not_accept_is_rejected(tmp_path: Path) -> None:
     private = of_sop_class(image(), PRIVATE_SOP_CLASS, "report")
-    with storescp(tmp_path) as peer, pytest.raises(RejectedError, match=r"accepts none of: .* \(PS3.8"):
+    with storescp(tmp_path) as peer, pytest.raises(RejectedError, match=f"accepts none of: .* as {OFFERED}"):
         pacs(peer.port).deliver([private])
 
 
 @pytest.mark.peer
 def test_an_sop_class_that_the_peer_does_not_accept_holds_back_no_other_object(tmp_path: Path) -> None:
     private = of_sop_class(image(), PRIVATE_SOP_CLASS, "report")
-    with storescp(tmp_path) as peer, pytest.raises(RejectedError, match="report") as caught:
+    with storescp(tmp_path) as peer, pytest.raises(RejectedError, match=f"report: .* as {OFFERED}") as caught:
         pacs(peer.port).deliver([private, image("summary")])
 
     assert [acceptance.kind for acceptance in caught.value.accepted] == ["summary"]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -63,6 +66,23 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancPeer]:
 def configure(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [str(SCRIPT), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=os.environ)
+
+
+@contextmanager
+def http_server(status: int, body: bytes) -> Iterator[str]:
+    """Serve one answer to every GET; yield the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with ThreadingHTTPServer((HOST, 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://{HOST}:{server.server_port}"
+        server.shutdown()
 
 
 def test_the_node_becomes_a_modality_of_orthanc(archive: OrthancPeer, node: Node) -> None:
@@ -133,6 +153,27 @@ def test_an_orthanc_that_is_down_is_named() -> None:
     ended = configure(f"http://{HOST}:{free_port()}")
 
     assert (ended.returncode, "no Orthanc answers at" in ended.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("url", ["notaurl", "", "ftp://host", "http://host:99999", "http://[host", "http://a..b"])
+def test_an_address_that_is_no_url_is_told_what_one_is(url: str) -> None:
+    ended = configure(url)
+
+    assert (1, [f"configure_orthanc: {url!r}: Orthanc's address is http(s)://host:port, as in "]) == (
+        ended.returncode,
+        [line.removesuffix("http://127.0.0.1:8042") for line in ended.stderr.splitlines()],
+    )
+
+
+@pytest.mark.parametrize(
+    "answer", [(200, b'{"a": 1}'), (200, b"<html>"), (200, b"[]"), (404, b""), (409, b"x"), (500, b"")]
+)
+def test_a_server_that_is_no_orthanc_is_named_in_one_line(answer: tuple[int, bytes]) -> None:
+    with http_server(*answer) as url:
+        ended = configure(url)
+
+    named = f"configure_orthanc: what answers at {url} is not an Orthanc"
+    assert (1, [named]) == (ended.returncode, [line[: len(named)] for line in ended.stderr.splitlines()])
 
 
 def test_an_orthanc_that_asks_for_a_user_says_so(tmp_path: Path) -> None:

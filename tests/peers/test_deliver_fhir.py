@@ -126,7 +126,7 @@ def test_the_words_of_the_server_are_repeated_without_patient_data(server: FhirP
         ehr(url).deliver([bundle()])
 
 
-@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 507, 508, 520, 522, 524, 599])
 def test_a_status_that_passes_is_tried_later(server: FhirPeer, status: int) -> None:
     with (
         faulty_proxy(server.base_url, Fault(status)) as url,
@@ -135,11 +135,21 @@ def test_a_status_that_passes_is_tried_later(server: FhirPeer, status: int) -> N
         ehr(url).deliver([bundle()])
 
 
-@pytest.mark.parametrize("status", [301, 400, 403, 404, 405, 406, 412, 413, 415, 422])
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 406, 412, 413, 415, 422, 501, 505, 510])
 def test_a_status_that_stays_needs_a_person(server: FhirPeer, status: int) -> None:
     with (
         faulty_proxy(server.base_url, Fault(status)) as url,
         pytest.raises(RejectedError, match=f"HTTP {status}"),
+    ):
+        ehr(url).deliver([bundle()])
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_rejected_with_what_to_configure(server: FhirPeer, status: int) -> None:
+    moved = Fault(status, {"Location": f"{server.base_url}/"})
+    with (
+        faulty_proxy(server.base_url, moved) as url,
+        pytest.raises(RejectedError, match=f"HTTP {status}, a redirect: set base_url to the final URL"),
     ):
         ehr(url).deliver([bundle()])
 
@@ -189,7 +199,7 @@ def test_an_entry_that_failed_inside_a_success_is_no_proof(server: FhirPeer) -> 
 
 
 def test_a_server_that_is_down_is_unavailable() -> None:
-    with pytest.raises(DestinationUnavailableError, match="ConnectError"):
+    with pytest.raises(DestinationUnavailableError, match="ConnectError: Connection refused"):
         ehr(f"http://{HOST}:{free_port()}/fhir").deliver([bundle()])
 
 
@@ -238,6 +248,14 @@ def test_no_address_that_is_asked_for_names_the_patient(server: FhirPeer, caplog
 
 def test_a_check_tells_the_version_of_fhir(server: FhirPeer) -> None:
     assert ehr(server.base_url).check() == f"ehr: FHIR 4.0.1 at {server.base_url}, transactions"
+
+
+def test_a_check_of_a_host_without_an_address_says_so_in_one_line() -> None:
+    with pytest.raises(DestinationUnavailableError) as caught:
+        ehr("http://nowhere.invalid/fhir").check()
+
+    said = "ehr: metadata: http://nowhere.invalid/fhir: ConnectError: "
+    assert (said, [str(caught.value)]) == (str(caught.value)[: len(said)], str(caught.value).splitlines())
 
 
 def test_a_check_of_what_is_no_fhir_server_is_rejected(server: FhirPeer) -> None:

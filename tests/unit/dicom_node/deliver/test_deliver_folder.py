@@ -106,7 +106,7 @@ def test_a_uid_cannot_leave_the_directory(tmp_path: Path, hostile: str) -> None:
 
 def test_a_directory_whose_parent_is_missing_is_named_with_the_rule(tmp_path: Path) -> None:
     directory = tmp_path / "share" / "results"
-    with pytest.raises(DestinationUnavailableError, match="No such file or directory.*but not its parent") as caught:
+    with pytest.raises(DestinationUnavailableError, match=r"No such file or directory.*but not its parent") as caught:
         Folder("results", directory).deliver([dicom_object()])
 
     assert f"results: summary: {directory}: " in str(caught.value)
@@ -117,7 +117,7 @@ def test_a_file_in_the_place_of_the_directory_is_named_with_the_rule(
     tmp_path: Path, push: Callable[[Folder], object]
 ) -> None:
     (tmp_path / "results").write_text("a file where the directory should be")
-    with pytest.raises(DestinationUnavailableError, match="File exists.*must be a folder") as caught:
+    with pytest.raises(DestinationUnavailableError, match=r"File exists.*must be a folder") as caught:
         push(Folder("results", tmp_path / "results"))
 
     assert f"{tmp_path / 'results'}: " in str(caught.value)
