@@ -56,7 +56,7 @@ class ReportRequest:
     made_at
         Time of the job with time zone, not of the clock: a rebuild is byte-identical.
     generation
-        1 for the first result of the study; a later one supersedes it.
+        1 for the first result of the study; a later one speaks for the study from then on.
     notice
         Label on every object.
     heatmap
@@ -99,7 +99,7 @@ KINDS = ("summary", "heatmap", "report", "fhir")
 
 @dataclass(frozen=True)
 class ResultObject:
-    """Bytes that are recorded once and sent as they are, on every attempt.
+    """Bytes that are recorded once and sent on every attempt: as they are, or with the same values as implicit VR.
 
     Attributes
     ----------

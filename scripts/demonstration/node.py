@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
+from inference.models.onnx import available_devices
 
 HOST = "127.0.0.1"
 AE_TITLE = "AINODE"
@@ -127,4 +127,4 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, folder: Path)
 
 
 def _device() -> str:
-    return "cuda" if "CUDAExecutionProvider" in onnxruntime.get_available_providers() else "cpu"
+    return "cuda" if "cuda" in available_devices() else "cpu"
