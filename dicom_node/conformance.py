@@ -103,7 +103,8 @@ def _scu() -> Sequence[str]:
         "",
         "To each configured destination: Verification (`dicom-node check`), Storage of the instances of section 4, in",
         "one association a delivery, with the transfer syntax in which the instance was recorded. For uncompressed",
-        "instances Implicit VR Little Endian is offered beside it; where only that is accepted the same values are sent.",
+        "instances Implicit VR Little Endian is offered beside it, and sent with the same values where only that is",
+        "accepted.",
         "",
         *_table(
             ("response", "what the node does"),
