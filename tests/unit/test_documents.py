@@ -1,0 +1,65 @@
+"""What the documents claim."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from dicom_node.checkpoint import CHECKPOINTS
+from dicom_node.cli import app
+from dicom_node.settings import load_settings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "BENCHMARKS.md")]
+
+
+def test_the_destinations_in_the_readme_are_valid(tmp_path: Path) -> None:
+    (table,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    file = tmp_path / "node.toml"
+    file.write_text(table)
+
+    assert ["pacs", "ehr", "copies"] == [one.name for one in load_settings(file).destinations]
+
+
+def test_the_commands_in_the_readme_exist() -> None:
+    named = set(re.findall(r"`dicom-node (\w+)", README))
+
+    assert named == set(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_files_that_a_document_links_to_exist(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text(encoding="utf-8"))
+
+    assert [] == [link for link in links if not (ROOT / link).exists()]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_scripts_and_folders_that_a_document_names_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    named = re.findall(r"`((?:scripts|tests|dicom_node|inference|structured_reports|config)/[\w./-]*)", text)
+
+    assert [] == [name for name in named if not (ROOT / name).exists()]
+
+
+def test_every_checkpoint_stands_in_the_code() -> None:
+    code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "dicom_node").rglob("*.py"))
+
+    assert [] == [name for name in CHECKPOINTS if f'reached("{name}")' not in code]
+
+
+def test_nothing_in_the_repository_says_where_it_was_made() -> None:
+    suffixes = {".py", ".md", ".toml", ".sh", ""}
+    files = [
+        file
+        for folder in ("dicom_node", "inference", "structured_reports", "config", "scripts")
+        for file in (ROOT / folder).rglob("*")
+        if file.is_file() and file.suffix in suffixes and "__pycache__" not in file.parts
+    ]
+
+    home = re.compile(r"(?<![\w.])/(work|root|home)/")
+    assert [] == [str(file) for file in files if home.search(file.read_text(encoding="utf-8", errors="replace"))]
