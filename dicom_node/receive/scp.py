@@ -151,20 +151,16 @@ class StorageSCP:
         """
         reception = _Reception(spool, index, incoming)
         server = self._server(reception)
-        # Data sets go to disk while they arrive, undecoded: memory stays flat for an instance of any size.
-        tempfile.tempdir = str(incoming)
-        _config.STORE_RECV_CHUNKED_DATASET = True
-        # Every storage SOP class, retired and private ones too, in the first transfer syntax that is proposed.
-        _config.UNRESTRICTED_STORAGE_SERVICE = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="scp", daemon=True)
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            _drain(server)
-            reception.wait(10.0)
-            server.server_close()
+        with _library_settings(incoming):
+            thread.start()
+            try:
+                yield server.server_address[1]
+            finally:
+                server.shutdown()
+                _drain(server)
+                reception.wait(10.0)
+                server.server_close()
 
     def _server(self, reception: _Reception) -> ThreadedAssociationServer:
         try:
@@ -188,6 +184,21 @@ class StorageSCP:
         ae.maximum_pdu_size = 1 << 18
         ae.network_timeout = self.network_timeout_s
         return ae
+
+
+@contextmanager
+def _library_settings(incoming: Path) -> Iterator[None]:
+    """Have pynetdicom work as this receiver needs while the block runs; it has these settings for the process only."""
+    former = (tempfile.tempdir, _config.STORE_RECV_CHUNKED_DATASET, _config.UNRESTRICTED_STORAGE_SERVICE)
+    # Data sets go to disk while they arrive, undecoded: memory stays flat for an instance of any size.
+    tempfile.tempdir = str(incoming)
+    _config.STORE_RECV_CHUNKED_DATASET = True
+    # Every storage SOP class, retired and private ones too, in the first transfer syntax that is proposed.
+    _config.UNRESTRICTED_STORAGE_SERVICE = True
+    try:
+        yield
+    finally:
+        tempfile.tempdir, _config.STORE_RECV_CHUNKED_DATASET, _config.UNRESTRICTED_STORAGE_SERVICE = former
 
 
 def _drain(server: ThreadedAssociationServer, patience_s: float = 15.0) -> None:
