@@ -40,7 +40,6 @@ class InstanceStored(Event):
     sop_class: str
     size: int
     again: bool
-    conflict: bool = False
 
 
 @dataclass(frozen=True)
