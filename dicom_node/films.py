@@ -155,9 +155,8 @@ class Films:
         if isinstance(film, Refusal):
             return film
         decoded = time.time()
-        try:
-            (answer,) = self.model.predict([film.prepared])
-        except FilmError as error:
-            return Refusal(error.code, error.reason)
+        (answer,) = self.model.predict([film.prepared])
+        if isinstance(answer, FilmError):
+            return Refusal(answer.code, answer.reason)
         spans = (("decode", begun, decoded - begun), ("infer", decoded, time.time() - decoded))
         return Answered(film, answer, spans)

@@ -16,6 +16,7 @@ from inference.errors import InvalidCardError, MissingWeightsError
 from inference.guard import Guard
 from inference.preprocessing import Preprocessing
 from inference.projection import ATTRIBUTES, ON_REQUEST
+from inference.scoring import Scoring
 from inference.types import Code, Finding, ModelCard
 
 CARD_NAME = "card.toml"
@@ -52,12 +53,13 @@ class FindingSection(FindingText):
 
     Attributes
     ----------
-    temperature
-        A logit is divided by it before the sigmoid.
+    temperature, shift
+        A logit is divided by the one, the other is added, before the sigmoid.
     """
 
     threshold: Annotated[float, Field(ge=0, le=1)]
     temperature: Annotated[float, Field(gt=0)] = 1.0
+    shift: float = 0.0
 
     def finding(self) -> Finding:
         """Return what scores refer to."""
@@ -100,12 +102,17 @@ class InputSection(Section):
         return Guard(self.modalities, self.body_parts, self.views)
 
 
-class WeightsSection(Section):
+class FileSection(Section):
+    """A file of the model folder; it is used only if it is this one."""
+
+    file: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class WeightsSection(FileSection):
     """The file that holds the network."""
 
     kind: str = "onnx"
-    file: Annotated[str, Field(pattern=r"^[\w.-]+$")]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class CardText(Section):
@@ -134,6 +141,16 @@ class CardFile(CardText):
     findings: Annotated[tuple[FindingSection, ...], Field(min_length=1)]
     weights: WeightsSection
     input: InputSection
+    atlas: FileSection | None = None  # films that the model knows
+
+    def files(self) -> list[FileSection]:
+        """Return every file that the card names."""
+        return [self.weights, *([self.atlas] if self.atlas else [])]
+
+    def scoring(self) -> Scoring:
+        """Return how outputs become scores."""
+        temperatures = tuple(each.temperature for each in self.findings)
+        return Scoring(temperatures, tuple(each.shift for each in self.findings))
 
     def model_card(self) -> ModelCard:
         """Return what results say of the model."""

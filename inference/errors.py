@@ -15,6 +15,9 @@ InferenceError
 
 from __future__ import annotations
 
+# Codes that programs compare with; the others are told only.
+UNFAMILIAR = "unfamiliar"
+
 
 class InferenceError(Exception):
     """Base of everything that this package raises on purpose."""

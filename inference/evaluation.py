@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 from rich.table import Table
 
+from inference.errors import FilmError
 from inference.figures import Outcome, roc_points, summary
 from inference.films import ADULTS, CHILDREN, NORMAL, OPACITY, FilmFolder, LabelledFilm
 from inference.geometry import resized
-from inference.models import Model
+from inference.models import Answer, Model
 from inference.types import Radiograph
 
 Members = Callable[[LabelledFilm], bool]
@@ -26,7 +27,7 @@ SPECIFICITIES = (0.80, 0.90, 0.95)
 
 def is_read(film: LabelledFilm) -> bool:
     """True for an adult's film of the test split that RSNA's radiologists classed."""
-    return film.population == ADULTS and film.split == "test" and film.is_certain
+    return film.population == ADULTS and film.split == "test" and film.is_certain and "boxed" not in film.stratum
 
 
 POPULATIONS: Mapping[str, Members] = {
@@ -131,14 +132,14 @@ class Evaluation:
         for film, square in progress.track(pairs, total=len(films), description=name):
             radiograph = at_aspect(square, film.aspect) if restore and film.aspect else square
             (answer,) = self.model.predict([self.model.prepare(radiograph)])
-            scores.append(float(answer.scores[0]))
+            scores.append(float(answered(answer).scores[0]))
         truth = np.array([film.target >= 0.5 for film in films])
         return Outcome(np.array(scores), truth, np.array([film.subject for film in films]))
 
     def _pointing(self, progress: Progress) -> Pointing:
         """Return how the maps agree with the boxes of the adults' test films."""
         folder = FilmFolder(self.data)
-        boxes = folder.boxes()
+        boxes = folder.boxes([OPACITY])
         films = [film for film in folder.films(self.seed) if is_read(film) and film.file in boxes]
         pairs = zip(films, folder.radiographs(films), strict=True)
         inside = [
@@ -155,10 +156,17 @@ class Evaluation:
     def _peak(self, radiograph: Radiograph) -> tuple[int, int]:
         """Return the pixel of the film where the map is highest, the first one where there is no map."""
         prepared = self.model.prepare(radiograph)
-        prediction = self.model.prediction(prepared, self.model.predict([prepared])[0])
+        prediction = self.model.prediction(prepared, answered(self.model.predict([prepared])[0]))
         saliency = prediction.scores[0].saliency
         row, column = divmod(int(saliency.argmax()), saliency.shape[1]) if saliency is not None else (0, 0)
         return row, column
+
+
+def answered(answer: Answer | FilmError) -> Answer:
+    """Return an answer; a film of a test set that the model refuses stops the measurement."""
+    if isinstance(answer, FilmError):
+        raise answer
+    return answer
 
 
 def at_aspect(square: Radiograph, aspect: float) -> Radiograph:

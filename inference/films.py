@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +27,10 @@ CHILDREN, ADULTS = "children", "adults"
 CHILDREN_TABLE, CHILDREN_FILMS = "kermany.csv", "kermany224.zip"
 ADULTS_TABLE, ADULTS_FILMS, ADULTS_BOXES = "nih.csv", "nih448.zip", "nih_boxes.csv"
 OPACITY, NORMAL = "Lung Opacity", "Normal"
+# RSNA's and the clinical center's name for what radiologists boxed as pneumonia.
+BOXED = (OPACITY, "Pneumonia")
+# How films are split: subjects apart, or, as in much published work, film by film, whoever they show.
+BY_SUBJECT, BY_FILM = "subject", "film"
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,12 @@ class FilmFolder:
         if absent:
             raise MissingDataError(f"{self.path}: {', '.join(absent)} not found; see the README of the data")
 
-    def films(self, seed: int) -> list[LabelledFilm]:
-        """Return every film with its target and its split."""
-        adults = adult_films(self.table(ADULTS_TABLE), seed)
-        return [*children_films(self.table(CHILDREN_TABLE), seed), *adults]
+    def films(self, seed: int, protocol: str = BY_SUBJECT) -> list[LabelledFilm]:
+        """Return every film of a protocol with its target and its split."""
+        children = self.table(CHILDREN_TABLE)
+        if protocol == BY_FILM:
+            return [shuffled_film(row, seed) for row in children]
+        return [*children_films(children, seed), *adult_films(self.table(ADULTS_TABLE), self.boxes(), seed)]
 
     def table(self, name: str) -> list[Row]:
         """Return the rows of a table."""
@@ -95,11 +101,11 @@ class FilmFolder:
         for film in films:
             yield picture_film(archives[film.archive].read(film.file))
 
-    def boxes(self) -> Mapping[str, list[tuple[float, float, float, float]]]:
-        """Return the radiologists' boxes of opacities by file: x, y, width and height as fractions."""
+    def boxes(self, labels: Collection[str] = BOXED) -> Mapping[str, list[tuple[float, float, float, float]]]:
+        """Return the radiologists' boxes of these labels by file: x, y, width and height as fractions."""
         found: dict[str, list[tuple[float, float, float, float]]] = {}
         for row in self.table(ADULTS_BOXES):
-            if row["label"] == OPACITY:
+            if row["label"] in labels:
                 box = (float(row["x"]), float(row["y"]), float(row["w"]), float(row["h"]))
                 found.setdefault(row["file"], []).append(box)
         return found
@@ -135,21 +141,31 @@ def child_split(row: Row, official: set[str], seed: int) -> str:
         return "official-test"
     if row["group"] in official:
         return "unused"
-    share = share_of(row["group"], seed)
+    return third(share_of(row["group"], seed))
+
+
+def shuffled_film(row: Row, seed: int) -> LabelledFilm:
+    """Return a child's film under the split film by film, 80/10/10: one subject lies in several splits."""
+    return replace(child_film(row, set(), seed), split=third(share_of(row["file"], seed)))
+
+
+def third(share: float) -> str:
+    """Return the split of a share: 80/10/10."""
     return "train" if share < 0.8 else "validation" if share < 0.9 else "test"
 
 
-def adult_films(rows: Sequence[Row], seed: int) -> list[LabelledFilm]:
+def adult_films(rows: Sequence[Row], boxed: Collection[str], seed: int) -> list[LabelledFilm]:
     """Return the films of NIH ChestX-ray14.
 
-    RSNA's radiologists decide, then those of Majkowska et al. Report text is wrong too often to be a label:
-    such a film aims at the share of opacities among training films of the same text that radiologists read.
+    RSNA's radiologists decide, then those of Majkowska et al., then a box that says pneumonia. Report text is
+    wrong too often to be a label: such a film aims at the share of opacities among training films of the same
+    text that radiologists read.
     """
     read = {row["patient"] for row in rows if row["rsna_class"]}
     splits = {row["patient"]: adult_split(row, read, seed) for row in rows}
     training = [row for row in rows if splits[row["patient"]] == "train"]
     believed = text_targets(training)
-    films = [adult_film(row, splits[row["patient"]], believed) for row in rows]
+    films = [adult_film(row, splits[row["patient"]], believed, boxed) for row in rows]
     # Minors among the adults' films are trained on and not counted.
     return [
         replace(film, split="unused") if int(row["age"] or 0) < 18 and film.split != "train" else film
@@ -158,17 +174,22 @@ def adult_films(rows: Sequence[Row], seed: int) -> list[LabelledFilm]:
 
 
 def adult_split(row: Row, read: set[str], seed: int) -> str:
-    """Return a patient's split: the table's validation; of the rest with RSNA class a quarter is test."""
+    """Return a patient's split: the table's validation and a tenth of the rest with RSNA class; a quarter is test."""
     if row["patient_split"] == "val":
         return "validation"
-    return "test" if row["patient"] in read and share_of(row["patient"], seed) < 0.25 else "train"
+    share = share_of(row["patient"], seed) if row["patient"] in read else 1.0
+    return "test" if share < 0.25 else "validation" if share < 0.35 else "train"
 
 
-def adult_film(row: Row, split: str, believed: Mapping[str, float]) -> LabelledFilm:
+def adult_film(row: Row, split: str, believed: Mapping[str, float], boxed: Collection[str]) -> LabelledFilm:
     """Return one row as a film."""
     certain = radiologist_target(row)
-    target = believed[text_class(row)] if certain is None else certain
-    kind = f"text-{text_class(row)}" if certain is None else (row["rsna_class"] or "adjudicated")
+    if certain is not None:
+        target, kind = certain, row["rsna_class"] or "adjudicated"
+    elif row["file"] in boxed:
+        target, kind = 1.0, "boxed"
+    else:
+        target, kind = believed[text_class(row)], f"text-{text_class(row)}"
     return LabelledFilm(
         file=row["file"], archive=ADULTS_FILMS, population=ADULTS, subject=row["patient"], target=target,
         stratum=f"{ADULTS}-{kind}", split=split,

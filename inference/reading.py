@@ -57,6 +57,8 @@ def read_answers(model: Model, files: Sequence[Path]) -> Iterator[Reading]:
 def scores_of(model: Model, film: PreparedFilm) -> dict[str, float]:
     """Return the score of each finding by name."""
     (answer,) = model.predict([film])
+    if isinstance(answer, FilmError):
+        raise answer
     names = (finding.name for finding in model.card.findings)
     return {name: float(score) for name, score in zip(names, answer.scores, strict=True)}
 

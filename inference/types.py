@@ -127,8 +127,59 @@ class Score:
 
 
 @dataclass(frozen=True)
+class ReferenceCase:
+    """A published, de-identified film that a model knows.
+
+    Attributes
+    ----------
+    source
+        Data set and file: ``NIH ChestX-ray14 00000075_000.png``.
+    label
+        What those who read it called it.
+    similarity
+        Cosine of the angle between the embeddings, 1.0 for the same direction.
+    """
+
+    source: str
+    label: str
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """How like a film is to those that a model knows.
+
+    Attributes
+    ----------
+    distance
+        Distance from the films that the model knows, in units of the largest that it accepts: above 1.0 the film
+        is refused, near 1.0 a score means little.
+    reason
+        Sentence for people.
+    nearest
+        The most similar reference cases, most similar first.
+    """
+
+    distance: float
+    reason: str
+    nearest: tuple[ReferenceCase, ...] = ()
+
+    @property
+    def is_known(self) -> bool:
+        """True if the model may say something of the film."""
+        return self.distance <= 1.0
+
+
+@dataclass(frozen=True)
 class Prediction:
-    """What a model says of one film."""
+    """What a model says of one film.
+
+    Attributes
+    ----------
+    familiarity
+        None where the model keeps no atlas of films that it knows.
+    """
 
     card: ModelCard
     scores: tuple[Score, ...]
+    familiarity: Familiarity | None = None

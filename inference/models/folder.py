@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from inference.atlas import Atlas
 from inference.card import CardFile, read_card
 from inference.errors import DigestMismatchError, InvalidCardError, MissingWeightsError, ModelError
 from inference.models.model import Model
@@ -39,8 +40,14 @@ def load_model(folder: Path, device: str = "cpu", threads: int = 1) -> Model:
     card = read_card(folder)
     verify(folder, card)
     network = network_kind(card)(folder / card.weights.file, device, threads)
-    temperatures = tuple(finding.temperature for finding in card.findings)
-    return Model(card.model_card(), card.input.preprocessing(), card.input.guard(), temperatures, network)
+    return Model(
+        card.model_card(),
+        card.input.preprocessing(),
+        card.input.guard(),
+        card.scoring(),
+        network,
+        atlas_of(folder, card),
+    )
 
 
 def network_kind(card: CardFile) -> Callable[[Path, str, int], Network]:
@@ -50,14 +57,20 @@ def network_kind(card: CardFile) -> Callable[[Path, str, int], Network]:
     return KINDS[card.weights.kind]
 
 
+def atlas_of(folder: Path, card: CardFile) -> Atlas | None:
+    """Return the films that the model knows, None where its card names none."""
+    return Atlas.load(folder / card.atlas.file) if card.atlas else None
+
+
 def verify(folder: Path, card: CardFile) -> None:
-    """Raise unless the weights are those that the card names."""
-    path = folder / card.weights.file
-    if not path.is_file():
-        raise MissingWeightsError(f"{path}: not found; the card names it")
-    found = sha256_of(path)
-    if found != card.weights.sha256:
-        raise DigestMismatchError(f"{path}: sha256 is {found}, the card expects {card.weights.sha256}")
+    """Raise unless each file is the one that the card names."""
+    for named in card.files():
+        path = folder / named.file
+        if not path.is_file():
+            raise MissingWeightsError(f"{path}: not found; the card names it")
+        found = sha256_of(path)
+        if found != named.sha256:
+            raise DigestMismatchError(f"{path}: sha256 is {found}, the card expects {named.sha256}")
 
 
 def sha256_of(path: Path) -> str:
@@ -77,5 +90,5 @@ def faults_of_folder(folder: Path) -> Iterator[str]:
     except ModelError as error:
         yield str(error)
         return
-    if not all(np.isfinite(output).all() for output in answers):
+    if not answers.is_finite:
         yield f"{folder}: the network gives values that are not finite for a black film"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import InvalidCardError, ModelError
+from inference.models.port import Outputs
 
 # Since 1.29 the runtime keeps a device identifier and events about its models in the home folder, and sends them
 # to its maker. Read once, when it is imported: nothing is created, kept or sent
@@ -24,13 +25,13 @@ onnxruntime.disable_telemetry_events()
 
 Floats = NDArray[np.float32]
 
-INPUT, OUTPUTS = "films", ("logits", "cams")
+INPUT, OUTPUTS = "films", ("logits", "cams", "embedding")
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 @dataclass(frozen=True)
 class OnnxNetwork:
-    """A graph with input `films` and outputs `logits` and `cams`.
+    """A graph with input `films` and outputs `logits` and, if it has them, `cams` and `embedding`.
 
     Attributes
     ----------
@@ -65,9 +66,9 @@ class OnnxNetwork:
 
     def _require_names(self) -> None:
         inputs = tuple(each.name for each in self.session.get_inputs())
-        outputs = tuple(each.name for each in self.session.get_outputs())
-        if inputs != (INPUT,) or outputs != OUTPUTS:
-            raise InvalidCardError(f"{self.path.name}: {inputs} to {outputs}; the rule is {(INPUT,)} to {OUTPUTS}")
+        if inputs != (INPUT,) or self._names[:1] != OUTPUTS[:1] or not set(self._names) <= set(OUTPUTS):
+            rule = f"{INPUT} to {OUTPUTS[0]} and, if it has them, {' and '.join(OUTPUTS[1:])}"
+            raise InvalidCardError(f"{self.path.name}: {inputs} to {self._names}; the rule is {rule}")
 
     @property
     def side(self) -> int | None:
@@ -76,15 +77,19 @@ class OnnxNetwork:
         return rows if isinstance(rows, int) else None
 
     @property
-    def findings(self) -> int | None:
-        """Number of findings that the graph gives."""
+    def outputs(self) -> int | None:
+        """Number of outputs of a film."""
         columns = self.session.get_outputs()[0].shape[1]
         return columns if isinstance(columns, int) else None
 
-    def run(self, films: Floats) -> tuple[Floats, Floats]:
-        """Return logits and maps of a batch."""
-        logits, cams = self.session.run(list(OUTPUTS), {INPUT: films})
-        return logits, cams
+    def run(self, films: Floats) -> Outputs:
+        """Return what the graph says of a batch."""
+        given = dict(zip(self._names, self.session.run(None, {INPUT: films}), strict=True))
+        return Outputs(given["logits"], given.get("cams"), given.get("embedding"))
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(each.name for each in self.session.get_outputs())
 
 
 def available_devices() -> str:

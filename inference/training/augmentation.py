@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -47,20 +48,27 @@ class Augmentation:
     blur_px: float = 1.2
     erased: float = 0.25
 
-    def changed(self, film: Floats, random: np.random.Generator) -> Floats:
-        """Return a changed film."""
-        film = self._placed(film, random)
+    def changed(self, film: Floats, boxed: Floats, random: np.random.Generator) -> tuple[Floats, Floats]:
+        """Return a changed film, and what is boxed on it moved along.
+
+        Parameters
+        ----------
+        boxed
+            float32, (rows, columns) of the film: 1.0 inside a radiologist's box.
+        """
+        placement, size = self._placement(film.shape, random)
+        film, boxed = placed(film, placement, size), placed(boxed, placement, size)
         film = self._toned(film, random)
         if random.random() < 0.5:
             film = np.asarray(cv2.GaussianBlur(film, (0, 0), random.uniform(0.2, self.blur_px)), np.float32)
-        return self._erased(film, random) if random.random() < self.erased else film
+        return self._erased(film, random) if random.random() < self.erased else film, boxed
 
-    def _placed(self, film: Floats, random: np.random.Generator) -> Floats:
-        """Return the film stretched, rotated, zoomed, shifted and mirrored.
+    def _placement(self, shape: tuple[int, ...], random: np.random.Generator) -> tuple[Matrix, tuple[int, int]]:
+        """Return how a film is stretched, rotated, zoomed, shifted and mirrored, and its new size.
 
         The canvas is never smaller than the film: to reduce without aliasing is for the preprocessing.
         """
-        rows, columns = film.shape
+        rows, columns = shape
         ratio = 1.0 if random.random() < self.square_share else np.exp(random.uniform(*np.log(self.aspect)))
         height, width = (rows, round(columns * ratio)) if ratio >= 1.0 else (round(rows / ratio), columns)
         stretch = np.diag([width / columns, height / rows, 1.0])
@@ -70,7 +78,7 @@ class Augmentation:
         angle = random.uniform(-self.rotation_deg, self.rotation_deg)
         turn = np.vstack([cv2.getRotationMatrix2D((width / 2, height / 2), angle, zoom), [0.0, 0.0, 1.0]])
         turn[:2, 2] += random.uniform(-self.shift, self.shift, 2) * (width, height)
-        return np.asarray(cv2.warpAffine(film, (turn @ stretch)[:2], (width, height)), np.float32)
+        return (turn @ stretch)[:2], (width, height)
 
     def _toned(self, film: Floats, random: np.random.Generator) -> Floats:
         """Return the film under another window and gamma."""
@@ -87,3 +95,8 @@ class Augmentation:
         film = film.copy()
         film[top : top + height, left : left + width] = 0.0
         return film
+
+
+def placed(film: Floats, placement: Matrix, size: tuple[int, int]) -> Floats:
+    """Return a film moved by an affine matrix, (2, 3), on a canvas of (columns, rows)."""
+    return np.asarray(cv2.warpAffine(film, placement, size), np.float32)

@@ -1,34 +1,54 @@
-"""What validation data decide: the temperature of the scores and the operating point.
+"""What validation data decide: the scaling of the scores and the operating point.
 
 References
 ----------
-* Guo et al., On Calibration of Modern Neural Networks, ICML 2017: temperature scaling
+* Platt, Probabilistic Outputs for Support Vector Machines, 1999: scale and shift of logits
+* Guo et al., On Calibration of Modern Neural Networks, ICML 2017: temperature
 * Youden, Cancer 3(1), 1950: sensitivity plus specificity as the criterion
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
 
 from inference.figures import Floats, Outcome
 
-TEMPERATURES: NDArray[np.float64] = np.exp(np.linspace(np.log(0.2), np.log(5.0), 400))
 MOST_FLAGGED = 0.1
+HIGHEST_TEMPERATURE = 20.0
 THRESHOLDS: NDArray[np.float64] = np.linspace(0.02, 0.98, 193)
 
 
-def best_temperature(logits: Sequence[Floats], truths: Sequence[NDArray[np.bool_]]) -> float:
-    """Return the temperature of the lowest log loss, each population counted alike."""
-    losses = [mean_loss(logits, truths, float(temperature)) for temperature in TEMPERATURES]
-    return round(float(TEMPERATURES[int(np.argmin(losses))]), 3)
+class Scaling(NamedTuple):
+    """How a logit becomes the logit of a calibrated score: divided by the temperature, then shifted."""
+
+    temperature: float
+    shift: float
+
+    def scaled(self, logits: Floats) -> Floats:
+        """Return scaled logits."""
+        return logits / self.temperature + self.shift
 
 
-def mean_loss(logits: Sequence[Floats], truths: Sequence[NDArray[np.bool_]], temperature: float) -> float:
-    """Return the log loss at a temperature, the mean of the populations' means."""
-    signed = [np.where(truth, each, -each) / temperature for each, truth in zip(logits, truths, strict=True)]
+def best_scaling(logits: Sequence[Floats], truths: Sequence[NDArray[np.bool_]]) -> Scaling:
+    """Return the scaling of the lowest log loss, each population counted alike."""
+    weights = np.concatenate([np.full(len(truth), 1.0 / len(truth)) for truth in truths])
+    fitted = LogisticRegression(C=np.inf, tol=1e-6).fit(
+        np.concatenate(logits)[:, np.newaxis], np.concatenate(truths), weights * 1e3
+    )
+    # A logit that says nothing, or the contrary, is made to say next to nothing; it is never turned round.
+    slope = max(float(fitted.coef_[0, 0]), 1.0 / HIGHEST_TEMPERATURE)
+    return Scaling(round(1.0 / slope, 3), round(float(fitted.intercept_[0]), 3))
+
+
+def mean_loss(logits: Sequence[Floats], truths: Sequence[NDArray[np.bool_]], scaling: Scaling) -> float:
+    """Return the log loss under a scaling, the mean of the populations' means."""
+    scaled = [scaling.scaled(each) for each in logits]
+    signed = [np.where(truth, each, -each) for each, truth in zip(scaled, truths, strict=True)]
     return float(np.mean([np.logaddexp(0.0, -each).mean() for each in signed]))
 
 

@@ -1,4 +1,4 @@
-"""A trained classifier as one ONNX graph that gives logits and class activation maps."""
+"""A trained classifier as one ONNX graph that gives logits, class activation maps and embeddings."""
 
 from __future__ import annotations
 

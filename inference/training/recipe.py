@@ -6,10 +6,11 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from inference.card import CardText, InputSection, faults_of
 from inference.errors import InvalidRecipeError
+from inference.training.network import ARCHITECTURES
 
 
 class Section(BaseModel):
@@ -19,10 +20,11 @@ class Section(BaseModel):
 
 
 class Step(Section):
-    """Epochs at one size; small films first cost a fraction and teach most of it."""
+    """Epochs at one size; small films first cost a fraction and teach much of it."""
 
     epochs: Annotated[int, Field(ge=1)]
     side: Annotated[int, Field(ge=32, multiple_of=32)]
+    frozen: Annotated[int, Field(ge=0)] = 0  # blocks at the start of the network that learn no more
 
 
 class Schedule(Section):
@@ -32,12 +34,33 @@ class Schedule(Section):
     films_per_epoch: Annotated[int, Field(ge=1)]
     batch: Annotated[int, Field(ge=1)] = 32
     peak_rate: Annotated[float, Field(gt=0)] = 1e-3
+    rates: Literal["one-cycle", "constant"] = "one-cycle"
     warm_up: Annotated[float, Field(ge=0, lt=1)] = 0.1
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.02
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    box_weight: Annotated[float, Field(ge=0)] = 0.0  # of the loss of maps beside that of scores
     precision: Literal["float32", "bfloat16"] = "float32"
     threads: Annotated[int, Field(ge=1)] = 2
+
+
+class ProtocolSection(Section):
+    """Which films are kept apart."""
+
+    split: Literal["subject", "film"] = "subject"
+
+
+class NetworkSection(Section):
+    """What is trained."""
+
+    architecture: str = "efficientnet-lite0"
+
+    @field_validator("architecture")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in ARCHITECTURES:
+            raise ValueError(f"{name!r} is none of {', '.join(ARCHITECTURES)}")
+        return name
 
 
 class AugmentationSection(Section):
@@ -60,8 +83,10 @@ class Recipe(Section):
     seed: int
     shares: dict[str, float]
     input: InputSection
+    protocol: ProtocolSection = ProtocolSection()
+    network: NetworkSection = NetworkSection()
     schedule: Schedule
-    augmentation: AugmentationSection = AugmentationSection()
+    augmentation: AugmentationSection | None = None  # None: films as they are
     card: CardText
 
     @model_validator(mode="after")

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
+from inference.training.calibration import Scaling
 from inference.training.recipe import Recipe
 
 
-def card_text(recipe: Recipe, weights: str, digest: str, *, temperature: float, threshold: float) -> str:
+def card_text(recipe: Recipe, weights: str, digest: str, scaling: Scaling, threshold: float) -> str:
     """Return the text of ``card.toml``."""
     card = recipe.card.model_dump(exclude={"findings", "explanation"}, mode="json")
     lines = [f"{key} = {literal(value)}" for key, value in card.items()]
@@ -19,7 +20,7 @@ def card_text(recipe: Recipe, weights: str, digest: str, *, temperature: float, 
     weights_table = {"kind": "onnx", "file": weights, "sha256": digest}
     lines += table("[weights]", weights_table) + table("[input]", plain(recipe.input))
     for finding in recipe.card.findings:
-        lines += table("[[findings]]", {**plain(finding), "threshold": threshold, "temperature": temperature})
+        lines += table("[[findings]]", {**plain(finding), "threshold": threshold, **scaling._asdict()})
     return "\n".join(lines) + "\n"
 
 

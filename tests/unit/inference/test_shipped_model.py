@@ -34,7 +34,9 @@ def prepared(model: Model, clinical_film: Path) -> PreparedFilm:
 
 @pytest.fixture(scope="module")
 def answer(model: Model, prepared: PreparedFilm) -> Answer:
-    return model.predict([prepared])[0]
+    (answer,) = model.predict([prepared])
+    assert isinstance(answer, Answer)
+    return answer
 
 
 def with_card(folder: Path, old: str, new: str) -> Path:
@@ -64,7 +66,7 @@ def test_the_clinical_film_passes_the_guard(model: Model, clinical_film: Path) -
 
 
 def test_the_mean_of_the_map_is_the_logit(model: Model, answer: Answer) -> None:
-    score = 1.0 / (1.0 + np.exp(-answer.cams.mean(axis=(1, 2)) / model.temperatures))
+    score = model.scoring.scores(answer.cams.mean(axis=(1, 2)))
 
     assert pytest.approx(score, abs=1e-5) == answer.scores
 

@@ -15,9 +15,10 @@ torch = pytest.importorskip("torch", reason="the extra 'train' is not installed"
 
 from inference.models import load_model  # noqa: E402 - only with torch
 from inference.training.augmentation import Augmentation  # noqa: E402
-from inference.training.calibration import best_temperature, best_threshold  # noqa: E402
+from inference.training.calibration import best_scaling, best_threshold  # noqa: E402
 from inference.training.export import export  # noqa: E402
-from inference.training.network import FilmClassifier, imagenet_classifier  # noqa: E402
+from inference.training.loop import box_loss  # noqa: E402
+from inference.training.network import FilmClassifier, new_classifier  # noqa: E402
 from inference.training.recipe import read_recipe  # noqa: E402
 from inference.training.run import Trainer  # noqa: E402
 
@@ -31,14 +32,13 @@ def films(chest_films: Path) -> list[LabelledFilm]:
 
 @pytest.fixture(scope="module")
 def classifier() -> FilmClassifier:
-    torch.manual_seed(3)
-    classifier = imagenet_classifier().eval()
+    classifier = new_classifier("efficientnet-lite0", findings=1, seed=3).eval()
     torch.nn.init.normal_(classifier.head.weight, std=0.05)
     return classifier
 
 
 def test_a_logit_is_the_mean_of_its_map(classifier: FilmClassifier) -> None:
-    logits, cams = classifier(torch.randn(2, 1, 96, 96))
+    logits, cams, _ = classifier(torch.randn(2, 1, 96, 96))
 
     assert pytest.approx(cams.mean(dim=(2, 3)).detach().numpy(), abs=1e-5) == logits.detach().numpy()
 
@@ -56,25 +56,26 @@ def test_the_map_equals_grad_cam(classifier: FilmClassifier) -> None:
 
 def test_a_cell_of_the_map_lies_over_what_it_shows(classifier: FilmClassifier) -> None:
     films = torch.randn(4, 1, 224, 224, requires_grad=True)
-    (gradient,) = torch.autograd.grad(classifier(films)[1][:, 0, 3, 3].sum(), films)
+    (gradient,) = torch.autograd.grad(classifier(films).cams[:, 0, 6, 6].sum(), films)
     strength = gradient.square().sum(dim=(0, 1, 3))
     rows = torch.arange(224) + 0.5
 
-    half_a_cell = 16.0
-    assert abs(float((strength * rows).sum() / strength.sum()) - 112.0) < 0.75 * half_a_cell
+    half_a_cell, centre = 8.0, 6.5 * 16.0
+    assert abs(float((strength * rows).sum() / strength.sum()) - centre) < 0.75 * half_a_cell
 
 
-def test_the_exported_graph_gives_the_same_logits_and_maps(classifier: FilmClassifier, tmp_path: Path) -> None:
+def test_the_exported_graph_gives_what_the_network_gives(classifier: FilmClassifier, tmp_path: Path) -> None:
     from inference.models.onnx import OnnxNetwork
 
     export(classifier, 96, tmp_path / "model.onnx")
     films = torch.randn(3, 1, 96, 96)
-    logits, cams = OnnxNetwork(tmp_path / "model.onnx").run(films.numpy())
+    given = OnnxNetwork(tmp_path / "model.onnx").run(films.numpy())
 
     with torch.inference_mode():
-        expected_logits, expected_cams = classifier(films)
-    assert pytest.approx(expected_logits.numpy(), abs=1e-4) == logits
-    assert pytest.approx(expected_cams.numpy(), abs=1e-3) == cams
+        expected = classifier(films)
+    assert pytest.approx(expected.logits.numpy(), abs=1e-4) == given.logits
+    assert pytest.approx(expected.cams.numpy(), abs=1e-3) == given.cams
+    assert pytest.approx(expected.embedding.numpy(), abs=1e-4) == given.embedding
 
 
 def short_recipe(folder: Path) -> Path:
@@ -82,7 +83,7 @@ def short_recipe(folder: Path) -> Path:
     start, end = text.index("steps = "), text.index("batch = 32")
     text = text[:start] + "steps = [{ epochs = 1, side = 64 }]\nfilms_per_epoch = 32\n" + text[end:]
     text = (
-        text.replace("batch = 32", "batch = 8").replace("side = 192", "side = 64").replace("threads = 2", "threads = 1")
+        text.replace("batch = 32", "batch = 8").replace("side = 224", "side = 64").replace("threads = 2", "threads = 1")
     )
     start, end = text.index("[shares]"), text.index("[input]")
     text = text[:start] + '[shares]\n"children-" = 0.5\n"adults-" = 0.5\n\n' + text[end:]
@@ -98,7 +99,7 @@ def test_a_short_run_gives_a_model_that_reads_films(chest_films: Path, tmp_path:
 
     assert len(steps) == 4
     assert model.preprocessing.side == 64
-    assert model.temperatures[0] > 0.0
+    assert model.network.outputs == 1
 
 
 def test_a_stranger_to_the_recipe_is_named_with_every_other_fault(tmp_path: Path) -> None:
@@ -153,19 +154,56 @@ def test_report_text_aims_at_how_often_radiologists_agreed() -> None:
 def test_augmentation_follows_the_seed_and_keeps_the_range() -> None:
     film = np.random.default_rng(0).random((224, 224), np.float32)
 
-    first, second = (Augmentation().changed(film, np.random.default_rng(5)) for _ in range(2))
+    boxed = np.zeros_like(film)
+
+    (first, _), (second, _) = (Augmentation().changed(film, boxed, np.random.default_rng(5)) for _ in range(2))
 
     assert (first == second).all()
     assert 0.0 <= first.min() <= first.max() <= 1.0
     assert min(first.shape) >= 224
 
 
-def test_the_temperature_undoes_overconfidence() -> None:
+def test_a_box_moves_with_its_film() -> None:
+    film = np.zeros((224, 224), np.float32)
+    film[60:90, 120:160] = 1.0
+    still = Augmentation(gamma=0.0, window=0.0, blur_px=0.21, erased=0.0)
+
+    for seed in range(8):
+        moved, boxed = still.changed(film, film, np.random.default_rng(seed))
+        assert float(np.abs(moved - boxed).mean()) < 0.01
+        assert float(boxed.max()) == 1.0
+
+
+def test_the_loss_of_maps_asks_for_mass_in_the_boxes() -> None:
+    boxed = torch.zeros(2, 64, 64)
+    boxed[0, :32, :32] = 1.0  # the second film has no box and counts for nothing
+    inside, outside = torch.zeros(2, 1, 4, 4), torch.zeros(2, 1, 4, 4)
+    inside[0, 0, 0, 0] = outside[0, 0, 3, 3] = 20.0
+
+    assert float(box_loss(inside, boxed)) < 1e-3 < 10.0 < float(box_loss(outside, boxed))
+    assert float(box_loss(outside, torch.zeros(2, 64, 64))) == 0.0
+
+
+def test_frozen_blocks_learn_nothing() -> None:
+    network = new_classifier("efficientnet-lite0", findings=1, seed=0)
+    network.freeze(3)
+    network.train()
+    before = {name: value.clone() for name, value in network.features.trunk[:3].state_dict().items()}
+    network(torch.randn(2, 1, 64, 64)).logits.sum().backward()
+
+    assert all((value == before[name]).all() for name, value in network.features.trunk[:3].state_dict().items())
+    assert all(each.grad is None for each in network.features.trunk[:3].parameters())
+
+
+def test_the_scaling_undoes_overconfidence_and_a_shift() -> None:
     random = np.random.default_rng(0)
     logits = random.normal(0, 1.5, 4000)
     truth = random.random(4000) < 1 / (1 + np.exp(-logits))
 
-    assert pytest.approx(3.0, rel=0.1) == best_temperature([logits * 3.0], [truth])
+    temperature, shift = best_scaling([logits * 3.0 + 1.5], [truth])
+
+    assert pytest.approx(3.0, rel=0.1) == temperature
+    assert pytest.approx(-0.5, abs=0.1) == shift
 
 
 def test_the_threshold_lies_between_the_classes() -> None:

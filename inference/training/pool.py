@@ -1,0 +1,134 @@
+"""Labelled films in memory, and the batches of an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inference.errors import MissingDataError
+from inference.film import display_pixels
+from inference.films import FilmFolder, LabelledFilm
+from inference.geometry import Geometry, resized
+from inference.preprocessing import Preprocessing
+from inference.training.augmentation import Augmentation
+from inference.training.recipe import Recipe
+from inference.types import Radiograph
+
+Floats = NDArray[np.float32]
+FractionBox = tuple[float, float, float, float]
+
+# Larger than any model's side, small enough to keep every film in memory.
+KEPT_SIDE = 320
+
+
+class Batch(NamedTuple):
+    """What is learned at once.
+
+    Attributes
+    ----------
+    films
+        float32, (films, 1, side, side).
+    targets
+        float32, (films, 1): probability of the finding.
+    boxed
+        float32, (films, side, side): 1.0 inside a radiologist's box, 0.0 everywhere on a film without.
+    """
+
+    films: Tensor
+    targets: Tensor
+    boxed: Tensor
+
+
+@dataclass(frozen=True)
+class FilmPool:
+    """Labelled films in memory.
+
+    Attributes
+    ----------
+    pictures
+        uint8, (rows, columns) each.
+    boxes
+        Of each film: x, y, width and height as fractions.
+    """
+
+    films: tuple[LabelledFilm, ...]
+    pictures: tuple[NDArray[np.uint8], ...]
+    boxes: tuple[tuple[FractionBox, ...], ...]
+
+    @classmethod
+    def load(cls, folder: FilmFolder, films: Sequence[LabelledFilm]) -> FilmPool:
+        """Return films read from a folder, reduced to at most `KEPT_SIDE`."""
+        known = folder.boxes()
+        pictures = tuple(kept_picture(radiograph) for radiograph in folder.radiographs(films))
+        # A box on a film that others call clear teaches nothing.
+        boxes = tuple(tuple(known.get(film.file, ())) if film.target == 1.0 else () for film in films)
+        return cls(tuple(films), pictures, boxes)
+
+    def film(self, index: int) -> Floats:
+        """Return a film as a float32 array in [0, 1]."""
+        return self.pictures[index].astype(np.float32) / np.float32(255.0)
+
+    def boxed(self, index: int) -> Floats:
+        """Return a film's boxes as float32, (rows, columns), 1.0 inside."""
+        rows, columns = self.pictures[index].shape[:2]
+        inside = np.zeros((rows, columns), np.float32)
+        for x, y, width, height in self.boxes[index]:
+            inside[round(y * rows) : round((y + height) * rows), round(x * columns) : round((x + width) * columns)] = 1
+        return inside
+
+
+def kept_picture(radiograph: Radiograph) -> NDArray[np.uint8]:
+    """Return a film as uint8, reduced where it is larger than needed."""
+    pixels = radiograph.pixels
+    if max(pixels.shape) > KEPT_SIDE:
+        pixels = resized(pixels, (KEPT_SIDE, KEPT_SIDE), cv2.INTER_AREA)
+    return display_pixels(Radiograph(pixels))
+
+
+def drawn(films: Sequence[LabelledFilm], recipe: Recipe, random: np.random.Generator) -> NDArray[np.int64]:
+    """Return the indices of one epoch's films: of each stratum the share that the recipe says, shuffled.
+
+    Raises
+    ------
+    MissingDataError
+        No film of a stratum that the recipe asks for.
+    """
+    total = sum(recipe.shares.values())
+    epoch = []
+    for stratum, share in recipe.shares.items():
+        members = np.array([index for index, film in enumerate(films) if film.stratum.startswith(stratum)])
+        if not members.size:
+            raise MissingDataError(f"shares.{stratum}: no training film of this stratum")
+        count = round(recipe.schedule.films_per_epoch * share / total)
+        # Each member in turn before any comes again.
+        rounds = [random.permutation(members) for _ in range(-(-count // members.size))]
+        epoch.append(np.concatenate(rounds)[:count])
+    return random.permutation(np.concatenate(epoch))
+
+
+def batches(pool: FilmPool, recipe: Recipe, side: int, random: np.random.Generator) -> Iterator[Batch]:
+    """Yield the batches of one epoch, augmented, prepared as in serving."""
+    augmentation = Augmentation(**recipe.augmentation.model_dump()) if recipe.augmentation else None
+    preprocessing = replace(recipe.input.preprocessing(), side=side)
+    order = drawn(pool.films, recipe, random)
+    for start in range(0, len(order) - recipe.schedule.batch + 1, recipe.schedule.batch):
+        chosen = order[start : start + recipe.schedule.batch]
+        pairs = [(pool.film(index), pool.boxed(index)) for index in chosen]
+        if augmentation:
+            pairs = [augmentation.changed(film, boxed, random) for film, boxed in pairs]
+        targets = np.array([[pool.films[index].target] for index in chosen], np.float32)
+        yield batch_of(pairs, targets, preprocessing)
+
+
+def batch_of(pairs: Sequence[tuple[Floats, Floats]], targets: Floats, preprocessing: Preprocessing) -> Batch:
+    """Return films and their boxes on the grid of the network."""
+    films = np.stack([preprocessing.prepare(Radiograph(film)).tensor for film, _ in pairs])
+    boxed = np.stack([Geometry.fit(inside.shape, preprocessing.side).to_model(inside) for _, inside in pairs])
+    return Batch(torch.from_numpy(films), torch.from_numpy(targets), torch.from_numpy(boxed))
