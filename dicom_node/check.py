@@ -14,7 +14,7 @@ from dicom_node.durable import durable_folder, durable_write
 from dicom_node.errors import NodeError, StartError
 from dicom_node.ledger.database import open_database
 from dicom_node.node import Node
-from dicom_node.settings import Settings
+from dicom_node.settings import ModelSettings, Settings
 from dicom_node.supervise import require_free_port
 
 Check = Callable[[], str]
@@ -47,7 +47,9 @@ def checks(settings: Settings) -> Iterator[tuple[str, Check]]:
     yield "database", lambda: _database(settings.node.database)
     yield "port", lambda: _port(settings)
     for device in settings.work.devices:
-        yield f"model on {device}", lambda device=device: _model(node, device)  # type: ignore[misc]
+        for one in settings.models:
+            place = f"model {one.folder.name} on {one.device or device}"
+            yield place, lambda one=one, device=device: _model(node, one, device)  # type: ignore[misc]
     for destination in settings.destinations:
         yield f"destination {destination.name}", lambda one=destination: _destination(one)  # type: ignore[misc]
 
@@ -90,9 +92,15 @@ def _port(settings: Settings) -> str:
     return f"{receive.host}:{receive.port} is free"
 
 
-def _model(node: Node, device: str) -> str:
-    card = node.model(device).card
-    return f"{card.name} {card.version}, sha256 {card.digest[:12]}…"
+def _model(node: Node, settings: ModelSettings, device: str) -> str:
+    model = node.model(settings, device)
+    named = f"{model.card.name} {model.card.version}, sha256 {model.card.digest[:12]}…"
+    if model.golden is None:
+        return f"{named}; warning: its card names no golden film, so a faulty device goes unnoticed"
+    (answer,) = model.predict([model.golden.film])
+    if fault := model.golden.mismatch(answer):
+        raise StartError(f"{named}: {fault}")
+    return f"{named}, the golden film is answered as it must"
 
 
 def _destination(destination: Destination) -> str:

@@ -24,6 +24,10 @@ class StartError(NodeError):
     """Something that the node needs to start cannot be had."""
 
 
+class ModelUnavailableError(NodeError):
+    """A model cannot be used now; the message names it and the fault."""
+
+
 class NotAnInstanceError(NodeError):
     """What arrived is not an instance that can be kept.
 

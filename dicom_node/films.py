@@ -16,12 +16,16 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from dicom_node.deidentify.projection import projection
+from dicom_node.errors import ModelUnavailableError
+from dicom_node.fitness import Fitness
 from dicom_node.preprocess.decoders import DecoderDiedError, Decoders
+from dicom_node.suspects import Suspects
 from inference.errors import FilmError
 from inference.film import display_pixels, to_radiograph
 from inference.models import Answer, Model
 from inference.preprocessing import PreparedFilm, Preprocessing
 from inference.projection import allowed_attributes
+from inference.serving.service import Service
 from structured_reports.port import Refusal
 
 # A film in the spool that is wanted by nobody yet: about 6 MB each with its display copy.
@@ -61,10 +65,18 @@ class Answered:
 
 @dataclass(frozen=True)
 class Source:
-    """An instance in the spool: its content digest and its file."""
+    """An instance in the spool: its content digest, its file, and the AE titles that brought it.
+
+    Attributes
+    ----------
+    calling_ae, called_ae
+        Empty where that is not known.
+    """
 
     sha256: str
     path: Path
+    calling_ae: str = ""
+    called_ae: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,23 +117,39 @@ def _require_plausible_size(header: Dataset) -> None:
 class Films:
     """Answers by content digest: the same bytes are decoded and predicted once."""
 
-    def __init__(self, model: Model, decoders: Decoders, threads: int) -> None:
-        self.model = model
+    def __init__(self, service: Service, decoders: Decoders, suspects: Suspects, threads: int) -> None:
+        self.service = service
+        self.fitness = Fitness(service, suspects)
+        self._suspects = suspects
+        model = service.model
         self._decoders = decoders
         self._judge = Judge(model.preprocessing, model.card.attributes, model.guard.refusal)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="film")
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, Future[Answered | Refusal]] = OrderedDict()
 
+    @property
+    def model(self) -> Model:
+        """The model that answers."""
+        return self.service.model
+
     def begin(self, source: Source) -> None:
         """Start on an instance that just arrived, unless there is more to do already than is worth keeping."""
         with self._lock:
             busy = sum(not future.done() for future in self._kept.values())
-        if busy < MOST_KEPT // 2:
+        if busy < MOST_KEPT // 2 and self.fitness.fault is None:
             self._future(source)
 
     def answer(self, source: Source) -> Answered | Refusal:
-        """Return what the model says of an instance, or why it was not asked."""
+        """Return what the model says of an instance, or why it was not asked.
+
+        Raises
+        ------
+        ModelUnavailableError
+            Nothing that the device says can be believed.
+        """
+        if self.fitness.fault is not None:
+            raise ModelUnavailableError(f"{self.model.card.name}: {self.fitness.fault}")
         try:
             return self._future(source).result()
         except Exception:
@@ -147,6 +175,8 @@ class Films:
             return self._kept[source.sha256]
 
     def _work(self, source: Source) -> Answered | Refusal:
+        if self._suspects.is_banned(source.sha256):
+            return Refusal("hang", "the model came to no end on the instance twice; it is kept and will not be read")
         begun = time.time()
         try:
             film = self._decoders.run(open_film, source.path, self._judge)
@@ -155,8 +185,15 @@ class Films:
         if isinstance(film, Refusal):
             return film
         decoded = time.time()
-        (answer,) = self.model.predict([film.prepared])
+        answer = self._asked(film.prepared, source.sha256)
         if isinstance(answer, FilmError):
             return Refusal(answer.code, answer.reason)
         spans = (("decode", begun, decoded - begun), ("infer", decoded, time.time() - decoded))
         return Answered(film, answer, spans)
+
+    def _asked(self, prepared: PreparedFilm, sha256: str) -> Answer | FilmError:
+        try:
+            return self.service.answer(prepared, sha256, alone=self._suspects.hangs(sha256) > 0)
+        except Exception:
+            self.fitness.doubt()
+            raise

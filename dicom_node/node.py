@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -28,12 +28,15 @@ from dicom_node.receive.index import Index
 from dicom_node.receive.scp import StorageSCP
 from dicom_node.rehearsal import rehearse
 from dicom_node.results import Results
-from dicom_node.settings import Settings
+from dicom_node.roster import Roster
+from dicom_node.settings import ModelSettings, Settings
 from dicom_node.spool.spool import Spool
 from dicom_node.stages import DeliverStage, ReadStage
+from dicom_node.suspects import Suspects
 from dicom_node.watch import Watch
 from inference.errors import ModelError
 from inference.models import Model, load_model
+from inference.serving.service import service_of
 from structured_reports.port import Equipment
 from structured_reports.provenance import MARKER_MANUFACTURER, is_own
 from structured_reports.uids import derived_uid
@@ -142,32 +145,72 @@ class Node:
 
     @contextmanager
     def pipeline(self, device: str, serial: str) -> Iterator[Pipeline]:
-        """Load the model and start the decoders; both end with the block.
+        """Load the models and start the decoders; all end with the block.
 
         Raises
         ------
         StartError
-            The model cannot be loaded: the node does not run without it.
+            No model can be loaded: the node does not run without one.
         """
-        work = self.settings.work
-        model = self.model(device)
-        decoders = Decoders(work.decoders, preload=("dicom_node.films",))
+        decoders = Decoders(self.settings.work.decoders, preload=("dicom_node.films",))
         decoders.warm()
-        films = Films(model, decoders, threads=work.decoders + 1)
         equipment = self.equipment(serial)
-        rehearse(model, equipment)
+        roster = Roster(self.settings.models, lambda one: self._films(one, device, decoders, equipment))
         try:
-            yield Pipeline(films, equipment, self.settings)
+            roster.require_any()
+            yield Pipeline(roster, equipment, self.settings)
         finally:
-            films.close()
+            roster.close()
             decoders.close()
 
-    def model(self, device: str) -> Model:
-        """Load the model, its digest checked."""
+    def model(self, settings: ModelSettings, device: str) -> Model:
+        """Load a model, its digest checked.
+
+        Parameters
+        ----------
+        device
+            Of the worker, for a model that has none of its own.
+
+        Raises
+        ------
+        StartError
+            It cannot be loaded.
+        """
         try:
-            return load_model(self.settings.model.folder, device=device, threads=self.settings.work.threads)
+            return load_model(settings.folder, device=settings.device or device, threads=self.settings.work.threads)
         except ModelError as error:
-            raise StartError(f"model.folder: {error}") from error
+            raise StartError(str(error)) from error
+
+    def require_models(self, device: str) -> Sequence[str]:
+        """Load every model and let it go again; returns the faults of those that cannot be loaded.
+
+        Raises
+        ------
+        StartError
+            There is none that can.
+        """
+        faults = []
+        for number, settings in enumerate(self.settings.models):
+            try:
+                self.model(settings, device)
+            except StartError as error:
+                faults.append(f"models.{number}: {error}")
+        if len(faults) == len(self.settings.models):
+            raise StartError("\n".join(faults))
+        return faults
+
+    def _films(self, settings: ModelSettings, device: str, decoders: Decoders, equipment: Equipment) -> Films:
+        model = self.model(settings, device)
+        suspects = Suspects(self.data_dir / "suspects" / model.card.digest[:16])
+        service = service_of(model, settings.device or device, suspects.end_process)
+        try:
+            rehearse(service, equipment)
+        except StartError:
+            service.close()
+            raise
+        films = Films(service, decoders, suspects, threads=self.settings.work.decoders + service.at_once)
+        films.fitness.look()
+        return films
 
 
 @contextmanager
@@ -214,9 +257,9 @@ def reading(node: Node, slot: int, device: str) -> Iterator[None]:
         stack.enter_context(working(database, name, worker, queues))
         executors = Executors(database, queues)
         revival = Revival(database, queues, node.destinations)
-        watch = Watch(database, node.spool, pipeline.films, queues, executors, revival, name, seals=slot == 0)
+        watch = Watch(database, node.spool, pipeline.roster, queues, executors, revival, name, seals=slot == 0)
         stack.enter_context(watch.running())
-        say(Started("work", f"{device}, model {pipeline.films.model.card.name}"))
+        say(Started("work", f"{device}, models {', '.join(slot.name for slot in pipeline.roster.slots)}"))
         yield
     say(Stopped("work"))
 

@@ -15,7 +15,7 @@ from pydicom.uid import ComputedRadiographyImageStorage
 
 from dicom_node.errors import StartError
 from inference.errors import UNFAMILIAR, FilmError
-from inference.models import Model
+from inference.serving.service import Service
 from inference.types import Finding, Prediction, Radiograph, Score
 from structured_reports.build import build_results
 from structured_reports.errors import ReportError
@@ -25,7 +25,7 @@ from structured_reports.uids import derived_uid
 _SIDE = 256
 
 
-def rehearse(model: Model, equipment: Equipment) -> None:
+def rehearse(service: Service, equipment: Equipment) -> None:
     """Prepare, predict and report a made-up film, and throw the result away.
 
     Raises
@@ -34,9 +34,9 @@ def rehearse(model: Model, equipment: Equipment) -> None:
         A stage does not work.
     """
     film = Radiograph(np.tile(np.linspace(0, 1, _SIDE, dtype=np.float32), (_SIDE, 1)))
+    model = service.model
     try:
-        prepared = model.prepare(film)
-        (answer,) = model.predict([prepared])
+        answer = service.answer(model.prepare(film), "rehearsal")
         # A made-up film is like none that the model knows; that it says so shows that it works.
         if isinstance(answer, FilmError) and answer.code != UNFAMILIAR:
             raise answer

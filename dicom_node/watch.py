@@ -76,6 +76,7 @@ class Watch:
     def _look_around(self) -> None:
         self.executors.beat(self.executor)
         self.executors.reap(self.executor)
+        self.films.fitness.look()
         if self.seals:
             self.revival.revive()
 

@@ -142,10 +142,11 @@ class CardFile(CardText):
     weights: WeightsSection
     input: InputSection
     atlas: FileSection | None = None  # films that the model knows
+    golden: FileSection | None = None  # a film with the answer that every device must give
 
     def files(self) -> list[FileSection]:
         """Return every file that the card names."""
-        return [self.weights, *([self.atlas] if self.atlas else [])]
+        return [each for each in (self.weights, self.atlas, self.golden) if each]
 
     def scoring(self) -> Scoring:
         """Return how outputs become scores."""

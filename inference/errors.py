@@ -8,6 +8,7 @@ InferenceError
 ├── FilmError                  refuse the film, with a code and a reason
 │   ├── UnreadablePixelsError
 │   └── UnsuitableFilmError
+├── HungError                  ask again; it ended before its answer
 └── TrainingError              correct the recipe or the data
     ├── InvalidRecipeError
     └── MissingDataError
@@ -37,6 +38,10 @@ class DigestMismatchError(ModelError):
 
 class InvalidCardError(ModelError):
     """The card breaks its schema or contradicts the weights."""
+
+
+class HungError(InferenceError):
+    """A network did not come to an end, and was ended."""
 
 
 class FilmError(InferenceError):

@@ -159,6 +159,21 @@ class WorkRecovered(Event):
 
 
 @dataclass(frozen=True)
+class ModelHung(Event):
+    is_trouble: ClassVar[bool] = True
+
+    films: int
+
+
+@dataclass(frozen=True)
+class DeviceUnfit(Event):
+    is_trouble: ClassVar[bool] = True
+
+    model: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class WatchFailed(Event):
     is_trouble: ClassVar[bool] = True
 

@@ -14,6 +14,7 @@ from inference.errors import DigestMismatchError, InvalidCardError, MissingWeigh
 from inference.models.model import Model
 from inference.models.onnx import OnnxNetwork
 from inference.models.port import Network
+from inference.serving.golden import Golden
 
 DEFAULT_MODEL = Path(__file__).parent.parent / "shipped" / "pneumonia-lite0"
 
@@ -47,6 +48,7 @@ def load_model(folder: Path, device: str = "cpu", threads: int = 1) -> Model:
         card.scoring(),
         network,
         atlas_of(folder, card),
+        Golden.load(folder / card.golden.file) if card.golden else None,
     )
 
 

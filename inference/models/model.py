@@ -14,6 +14,7 @@ from inference.guard import Guard
 from inference.models.port import Network, Outputs
 from inference.preprocessing import PreparedFilm, Preprocessing
 from inference.scoring import Scoring
+from inference.serving.golden import Golden
 from inference.types import Familiarity, ModelCard, Prediction, Radiograph, Score
 
 Floats = NDArray[np.float32]
@@ -49,6 +50,8 @@ class Model:
         Can be sent to a worker process by itself: it needs no runtime of the network.
     atlas
         Films that the model knows, None where it keeps none.
+    golden
+        A film and the answer that every device must give to it, None where the card names none.
     """
 
     card: ModelCard
@@ -57,6 +60,7 @@ class Model:
     scoring: Scoring
     network: Network
     atlas: Atlas | None = None
+    golden: Golden | None = None
 
     def __post_init__(self) -> None:
         expected, given = len(self.card.findings), self.network.outputs

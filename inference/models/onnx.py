@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -39,12 +40,15 @@ class OnnxNetwork:
         Key of `PROVIDERS`.
     threads
         Threads within one operation. One is right beside other load: more of them wait for each other.
+    running
+        Options of the runs in progress, by the thread that waits for each.
     """
 
     path: Path
     device: str = "cpu"
     threads: int = 1
     session: Any = field(init=False, repr=False, compare=False)
+    running: dict[int, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         session = self._started()
@@ -84,8 +88,18 @@ class OnnxNetwork:
 
     def run(self, films: Floats) -> Outputs:
         """Return what the graph says of a batch."""
-        given = dict(zip(self._names, self.session.run(None, {INPUT: films}), strict=True))
+        options = self.running[get_ident()] = onnxruntime.RunOptions()
+        try:
+            values = self.session.run(None, {INPUT: films}, options)
+        finally:
+            del self.running[get_ident()]
+        given = dict(zip(self._names, values, strict=True))
         return Outputs(given["logits"], given.get("cams"), given.get("embedding"))
+
+    def end(self, thread: int) -> None:
+        """Let the run that a thread waits for, if any, raise before its next operation."""
+        if options := self.running.get(thread):
+            options.terminate = True
 
     @property
     def _names(self) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Serving a model: one process a device, many threads that ask."""

@@ -1,0 +1,68 @@
+"""Answers for films that share a batch but no fate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inference.errors import FilmError, HungError
+from inference.models.model import Answer, Model
+from inference.preprocessing import PreparedFilm
+from inference.serving.memory import BatchLimit, is_out_of_memory
+from inference.serving.watchdog import Watchdog
+
+# A refusal of the model is a FilmError; any other error is what the network raised for this film by itself.
+Outcome = Answer | Exception
+
+
+@dataclass(frozen=True)
+class Named:
+    """A prepared film and what it is called, which says nothing of the patient."""
+
+    film: PreparedFilm
+    name: str
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """Tries a batch, halves it where memory runs out, and tries its films singly where it fails otherwise."""
+
+    model: Model
+    watchdog: Watchdog
+    limit: BatchLimit
+
+    def outcomes(self, films: Sequence[Named]) -> list[Outcome]:
+        """Return what each film comes to; never raises for one."""
+        given = self._tried(films)
+        if not isinstance(given, Exception):
+            self.limit.fitted()
+            return given
+        if len(films) > 1 and is_out_of_memory(given):
+            self.limit.failed(len(films))
+            middle = len(films) // 2
+            return [*self.outcomes(films[:middle]), *self.outcomes(films[middle:])]
+        if len(films) > 1 or isinstance(given, HungError):
+            return [self._alone(film) for film in films]
+        return [given]
+
+    def _alone(self, film: Named) -> Outcome:
+        """Return what a film comes to whose batch failed."""
+        given = self._tried([film])
+        if isinstance(given, HungError):
+            return FilmError("hang", "pixels: the network came to no end on this film twice; it will not be read")
+        return given if isinstance(given, Exception) else given[0]
+
+    def _tried(self, films: Sequence[Named]) -> list[Outcome] | Exception:
+        try:
+            with self.watchdog.watching(self.model.network, [film.name for film in films]):
+                return list(self.model.predict([film.film for film in films]))
+        except Exception as error:
+            # The frames of the traceback hold the very batch that found no room.
+            return error.with_traceback(None) if is_out_of_memory(error) else error
+
+
+def settled(outcome: Outcome) -> Answer | FilmError:
+    """Return an answer or a refusal; raise what is neither."""
+    if isinstance(outcome, Answer | FilmError):
+        return outcome
+    raise outcome

@@ -1,0 +1,104 @@
+"""A golden film tells a device that can be believed from one that cannot."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference.errors import DigestMismatchError, InvalidCardError
+from inference.film import read_film
+from inference.models import DEFAULT_MODEL, Answer, Model, load_model
+from inference.models.folder import sha256_of
+from inference.models.port import Outputs
+from inference.serving.golden import Golden
+
+
+@pytest.fixture(scope="module")
+def golden(model: Model, clinical_film: Path) -> Golden:
+    return Golden.record(model, model.prepare(read_film(clinical_film)))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, golden: Golden) -> Path:
+    """A model folder whose card names a golden film, whatever that of the shipped one names."""
+    folder = Path(shutil.copytree(DEFAULT_MODEL, tmp_path / "model"))
+    golden.save(folder / "known.npz")
+    card = (folder / "card.toml").read_text(encoding="utf-8").partition("[golden]")[0]
+    section = f'\n[golden]\nfile = "known.npz"\nsha256 = "{sha256_of(folder / "known.npz")}"\n'
+    (folder / "card.toml").write_text(card + section, encoding="utf-8")
+    return folder
+
+
+def answer_of(model: Model, golden: Golden) -> Answer:
+    (answer,) = model.predict([golden.film])
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def test_a_sound_device_answers_as_recorded(folder: Path) -> None:
+    loaded = load_model(folder)
+
+    assert loaded.golden is not None
+    assert loaded.golden.mismatch(answer_of(loaded, loaded.golden)) is None
+
+
+def test_a_golden_film_survives_its_file(golden: Golden, folder: Path) -> None:
+    read = Golden.load(folder / "known.npz")
+
+    assert (golden.tensor == read.tensor).all()
+    assert (golden.scores == read.scores).all()
+    assert (golden.peaks == read.peaks).all()
+
+
+def test_a_score_beyond_the_tolerance_is_a_mismatch(model: Model, golden: Golden) -> None:
+    answer = answer_of(model, golden)
+    drifted = replace(answer, scores=answer.scores - np.float32(0.02))
+
+    assert "a score differs by 0.0200; at most 0.01" in str(golden.mismatch(drifted))
+
+
+def test_a_score_that_is_no_number_is_a_mismatch(model: Model, golden: Golden) -> None:
+    answer = answer_of(model, golden)
+
+    assert golden.mismatch(replace(answer, scores=np.full_like(answer.scores, np.nan))) is not None
+
+
+def test_a_map_that_points_elsewhere_is_a_mismatch(model: Model, golden: Golden) -> None:
+    answer = answer_of(model, golden)
+    assert answer.cams is not None
+
+    assert "peak of a map" in str(golden.mismatch(replace(answer, cams=answer.cams[:, ::-1, ::-1])))
+
+
+class BrokenDevice:
+    """A network on a device whose memory forgets: it gives what is no number."""
+
+    side = outputs = None
+
+    def run(self, films: np.ndarray) -> Outputs:
+        return Outputs(np.full((len(films), 1), np.nan, np.float32))
+
+
+def test_a_device_that_gives_no_numbers_does_not_answer_the_golden_film(model: Model, golden: Golden) -> None:
+    (refusal,) = replace(model, network=BrokenDevice()).predict([golden.film])
+
+    assert "refused (not-finite)" in str(golden.mismatch(refusal))
+
+
+def test_an_altered_golden_film_is_not_used(folder: Path) -> None:
+    with (folder / "known.npz").open("ab") as file:
+        file.write(b"\0")
+
+    with pytest.raises(DigestMismatchError, match=r"known\.npz: sha256"):
+        load_model(folder)
+
+
+def test_a_file_that_is_no_golden_film_is_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "known.npz", other=np.zeros(3))
+
+    with pytest.raises(InvalidCardError, match="no golden film"):
+        Golden.load(tmp_path / "known.npz")
