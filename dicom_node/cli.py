@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 import sqlalchemy as sa
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from dicom_node.errors import NodeError
 from dicom_node.settings import load_settings
@@ -77,7 +78,9 @@ def serve(config: Config = None, data_dir: DataDir = None) -> None:
     node.require_alone()
     require_free_port(receive.host, receive.port)
     for device in settings.work.devices:
-        node.model(device)  # what is wrong shall stop the node here, not restart a worker for ever
+        # What is wrong shall stop the node here, not restart a worker for ever.
+        for fault in node.require_models(device):
+            err.print(f"[red]{escape(fault)}[/]; studies that need this model wait", highlight=False, soft_wrap=True)
     node.migrate()
     node.close_associations()
     out.print(f"[bold]{settings.node.ae_title}[/] takes studies on {receive.host}:{receive.port}")

@@ -3,10 +3,11 @@
 ::
 
     NodeError
-    ├── SettingsError        stop: the node does not start
-    ├── StartError           stop: a port, a lock or a folder cannot be had
-    ├── NotAnInstanceError   refuse: C-STORE fails with 0xC000 or 0xA900
-    └── UnknownStudyError    tell the operator
+    ├── SettingsError          stop: the node does not start
+    ├── StartError             stop: a port, a lock or a folder cannot be had
+    ├── ModelUnavailableError  wait: what needs the model is read when it can be used again
+    ├── NotAnInstanceError     refuse: C-STORE fails with 0xC000 or 0xA900
+    └── UnknownStudyError      tell the operator
 """
 
 from __future__ import annotations

@@ -5,42 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pydicom
-from numpy.typing import NDArray
-from pydicom.dataset import Dataset
-
-from dicom_node.deidentify.projection import projection
 from dicom_node.errors import ModelUnavailableError
 from dicom_node.fitness import Fitness
-from dicom_node.preprocess.decoders import DecoderDiedError, Decoders
+from dicom_node.opening import Film, Judge, Openings
+from dicom_node.preprocess.decoders import DecoderDiedError
 from dicom_node.suspects import Suspects
 from inference.errors import FilmError
-from inference.film import display_pixels, to_radiograph
 from inference.models import Answer, Model
-from inference.preprocessing import PreparedFilm, Preprocessing
-from inference.projection import allowed_attributes
+from inference.preprocessing import PreparedFilm
 from inference.serving.service import Service
+from inference.types import Prediction
 from structured_reports.port import Refusal
 
 # A film in the spool that is wanted by nobody yet: about 6 MB each with its display copy.
 MOST_KEPT = 64
-
-# The largest detectors have a sixth of it.
-MOST_PIXELS = 100_000_000
-
-
-@dataclass(frozen=True)
-class Film:
-    """A decoded film, ready for a model and for a page."""
-
-    prepared: PreparedFilm
-    display: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -53,6 +35,7 @@ class Answered:
         Stage, start (seconds since the epoch), duration (seconds).
     """
 
+    model: Model
     film: Film
     answer: Answer
     spans: tuple[tuple[str, float, float], ...]
@@ -61,6 +44,11 @@ class Answered:
     def highest(self) -> float:
         """Highest score of any finding."""
         return float(self.answer.scores.max())
+
+    @property
+    def prediction(self) -> Prediction:
+        """What the model says, with its maps on the grid of the film."""
+        return self.model.prediction(self.film.prepared, self.answer)
 
 
 @dataclass(frozen=True)
@@ -79,51 +67,16 @@ class Source:
     called_ae: str = ""
 
 
-@dataclass(frozen=True)
-class Judge:
-    """The part of a model that a decoding process needs: it judges headers and prepares pixels."""
-
-    preprocessing: Preprocessing
-    asked: tuple[str, ...]
-    refusal: Callable[..., FilmError | None]
-
-
-def open_film(path: Path, judge: Judge) -> Film | Refusal:
-    """Return the film in a file, or why a model may not read it; runs in a decoding process."""
-    try:
-        # The header first: a series of the wrong kind costs no decoding.
-        header = pydicom.dcmread(path, stop_before_pixels=True)
-        if refused := judge.refusal(allowed_attributes(projection(header))):
-            raise refused
-        _require_plausible_size(header)
-        radiograph = to_radiograph(projection(pydicom.dcmread(path), judge.asked), judge.asked)
-        return Film(judge.preprocessing.prepare(radiograph), display_pixels(radiograph))
-    except FilmError as error:
-        return Refusal(error.code, error.reason)
-    except OSError:
-        raise  # the disk, not the instance: the study is read again later
-    except Exception as error:
-        # pydicom raises nearly anything on a broken file. The kind of error names no value of it.
-        return Refusal("pixels", f"the instance cannot be decoded ({type(error).__name__})")
-
-
-def _require_plausible_size(header: Dataset) -> None:
-    """Raise for an image that no detector makes: it would take the memory of everything else."""
-    pixels = int(header.get("Rows") or 0) * int(header.get("Columns") or 0)
-    if pixels > MOST_PIXELS:
-        raise FilmError("pixels", f"Rows × Columns: {pixels}; a film has at most {MOST_PIXELS}")
-
-
 class Films:
-    """Answers by content digest: the same bytes are decoded and predicted once."""
+    """Answers of one model by content digest: the same bytes are predicted once."""
 
-    def __init__(self, service: Service, decoders: Decoders, suspects: Suspects, threads: int) -> None:
+    def __init__(self, service: Service, openings: Openings, suspects: Suspects, threads: int) -> None:
         self.service = service
         self.fitness = Fitness(service, suspects)
         self._suspects = suspects
         model = service.model
-        self._decoders = decoders
-        self._judge = Judge(model.preprocessing, model.card.attributes, model.guard.refusal)
+        self._openings = openings
+        self._judge = Judge(model.preprocessing, model.card.attributes, model.guard)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="film")
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, Future[Answered | Refusal]] = OrderedDict()
@@ -163,8 +116,9 @@ class Films:
             self._kept.pop(sha256, None)
 
     def close(self) -> None:
-        """Stop working."""
+        """Stop working, the model too."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self.service.close()
 
     def _future(self, source: Source) -> Future[Answered | Refusal]:
         with self._lock:
@@ -179,7 +133,7 @@ class Films:
             return Refusal("hang", "the model came to no end on the instance twice; it is kept and will not be read")
         begun = time.time()
         try:
-            film = self._decoders.run(open_film, source.path, self._judge)
+            film = self._openings.film(source.path, self._judge)
         except DecoderDiedError:
             return Refusal("decoder", "the instance killed its decoder twice; it is kept and will not be read")
         if isinstance(film, Refusal):
@@ -189,7 +143,7 @@ class Films:
         if isinstance(answer, FilmError):
             return Refusal(answer.code, answer.reason)
         spans = (("decode", begun, decoded - begun), ("infer", decoded, time.time() - decoded))
-        return Answered(film, answer, spans)
+        return Answered(self.model, film, answer, spans)
 
     def _asked(self, prepared: PreparedFilm, sha256: str) -> Answer | FilmError:
         try:

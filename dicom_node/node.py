@@ -22,6 +22,7 @@ from dicom_node.films import Films
 from dicom_node.ledger.arrivals import Arrivals, close_associations
 from dicom_node.ledger.database import locked, migrate, open_database
 from dicom_node.observe.events import Started, Stopped, say
+from dicom_node.opening import MOST_SHARED, Openings
 from dicom_node.pipeline import Pipeline
 from dicom_node.preprocess.decoders import Decoders
 from dicom_node.receive.index import Index
@@ -152,10 +153,11 @@ class Node:
         StartError
             No model can be loaded: the node does not run without one.
         """
-        decoders = Decoders(self.settings.work.decoders, preload=("dicom_node.films",))
+        decoders = Decoders(self.settings.work.decoders, preload=("dicom_node.opening",))
         decoders.warm()
         equipment = self.equipment(serial)
-        roster = Roster(self.settings.models, lambda one: self._films(one, device, decoders, equipment))
+        openings = Openings(decoders, MOST_SHARED if len(self.settings.models) > 1 else 0)
+        roster = Roster(self.settings.models, lambda one: self._films(one, device, openings, equipment))
         try:
             roster.require_any()
             yield Pipeline(roster, equipment, self.settings)
@@ -199,16 +201,16 @@ class Node:
             raise StartError("\n".join(faults))
         return faults
 
-    def _films(self, settings: ModelSettings, device: str, decoders: Decoders, equipment: Equipment) -> Films:
+    def _films(self, settings: ModelSettings, device: str, openings: Openings, equipment: Equipment) -> Films:
         model = self.model(settings, device)
         suspects = Suspects(self.data_dir / "suspects" / model.card.digest[:16])
         service = service_of(model, settings.device or device, suspects.end_process)
         try:
             rehearse(service, equipment)
-        except StartError:
+        except Exception:
             service.close()
             raise
-        films = Films(service, decoders, suspects, threads=self.settings.work.decoders + service.at_once)
+        films = Films(service, openings, suspects, threads=self.settings.work.decoders + service.at_once)
         films.fitness.look()
         return films
 

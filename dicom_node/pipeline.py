@@ -1,18 +1,20 @@
-"""The middle of the way of a study: which film is read, what is said of it, what is made of that."""
+"""The middle of the way of a study: which models are asked, what they say, what is made of that."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
 
-from dicom_node.films import Answered, Films, Source
+from dicom_node.films import Answered, Source
+from dicom_node.roster import Roster, Slot
+from dicom_node.routing import described, facts_of
 from dicom_node.settings import Settings
 from inference.types import Prediction
 from structured_reports.build import build_results
@@ -24,28 +26,66 @@ Spans = tuple[tuple[str, float, float], ...]
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What one model said of a study, or why it said nothing.
+
+    Attributes
+    ----------
+    model
+        Name and version.
+    source
+        The film that it read; where it read none, the first one that it was asked about.
+    spans
+        Stage, start (seconds since the epoch), duration (seconds).
+    """
+
+    model: str
+    outcome: Prediction | Refusal
+    source: Source
+    objects: tuple[ResultObject, ...] = ()
+    spans: Spans = ()
+
+
+@dataclass(frozen=True)
 class StudyResult:
     """What a study generation came to.
 
     Attributes
     ----------
-    source
-        The film that was read; for a refused study its first instance.
-    spans
-        Stage, start (seconds since the epoch), duration (seconds).
+    readings
+        One a model that was asked.
+    refusal
+        Why the study has no result; None as soon as one model gave one.
+    objects, spans
+        Of the refusal.
     """
 
-    outcome: Prediction | Refusal
-    source: Source
-    objects: tuple[ResultObject, ...]
-    spans: Spans
+    readings: tuple[Reading, ...]
+    refusal: Refusal | None = None
+    objects: tuple[ResultObject, ...] = ()
+    spans: Spans = ()
+
+
+@dataclass
+class _Opinion:
+    """What a model said of the films of a study so far: a study may have hundreds, only the best is held on to."""
+
+    first: Source
+    best: tuple[Source, Answered] | None = None
+    refusals: list[Refusal] = field(default_factory=list)
+
+    def add(self, source: Source, outcome: Answered | Refusal) -> None:
+        if isinstance(outcome, Refusal):
+            self.refusals.append(outcome)
+        elif self.best is None or outcome.highest > self.best[1].highest:
+            self.best = (source, outcome)
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Reads one study generation: decode, predict, choose, report. No database, no network."""
+    """Reads one study generation: route, decode, predict, choose, report. No database, no network."""
 
-    films: Films
+    roster: Roster
     equipment: Equipment
     settings: Settings
 
@@ -58,58 +98,83 @@ class Pipeline:
             Its instances, oldest first.
         made_at
             Time of the job, with time zone; it is the time of every object.
+
+        Raises
+        ------
+        ModelUnavailableError
+            A model that the study needs cannot be used now.
         """
-        best: tuple[Source, Answered] | None = None
-        refusals: list[Refusal] = []
-        for source in sources:
-            answer = self.films.answer(source)
-            if isinstance(answer, Refusal):
-                refusals.append(answer)
-            elif best is None or answer.highest > best[1].highest:
-                best = (source, answer)
-            # A study may have hundreds of films: only the one that is reported is held on to.
-            self.films.forget(source.sha256)
-        if best is None:
-            return self.refuse(sources[0], _common_reason(refusals), made_at=made_at, generation=generation)
-        return self._report(*best, made_at, generation)
+        opinions = self._opinions(sources)
+        readings = tuple(self._reading(slot, opinion, made_at, generation) for slot, opinion in opinions.items())
+        if any(isinstance(one.outcome, Prediction) for one in readings):
+            return StudyResult(readings)
+        refusal = _why_none(readings) if readings else _nobody_asked(sources)
+        return self.refuse(sources[0], refusal, made_at=made_at, generation=generation, readings=readings)
 
-    def refuse(self, source: Source, refusal: Refusal, *, made_at: datetime, generation: int) -> StudyResult:
-        """Return the result of a study that no model read."""
-        if not self.settings.report.not_performed:
-            return StudyResult(refusal, source, (), ())
-        return self._build(source, None, refusal, (), made_at, generation)
-
-    def _report(self, source: Source, answered: Answered, made_at: datetime, generation: int) -> StudyResult:
-        prediction = self.films.model.prediction(answered.film.prepared, answered.answer)
-        return self._build(source, answered, prediction, answered.spans, made_at, generation)
-
-    def _build(
+    def refuse(
         self,
         source: Source,
-        answered: Answered | None,
-        outcome: Prediction | Refusal,
-        spans: Spans,
+        refusal: Refusal,
+        *,
         made_at: datetime,
         generation: int,
+        readings: tuple[Reading, ...] = (),
     ) -> StudyResult:
+        """Return the result of a study that no model read."""
+        if not self.settings.report.not_performed:
+            return StudyResult(readings, refusal)
         begun = time.time()
         request = ReportRequest(
             source=header_of(source.path),
-            display=answered.film.display if answered else None,
-            outcome=outcome,
+            display=None,
+            outcome=refusal,
             equipment=self.equipment,
             made_at=made_at,
             generation=generation,
             notice=self.settings.report.notice,
-            heatmap=self.settings.model.heatmap,
         )
+        built = self._built(request)
+        if isinstance(built, Refusal):
+            return StudyResult(readings, built)
+        return StudyResult(readings, refusal, built, (("build", begun, time.time() - begun),))
+
+    def _opinions(self, sources: Sequence[Source]) -> Mapping[Slot, _Opinion]:
+        opinions: dict[Slot, _Opinion] = {}
+        for source in sources:
+            for slot, outcome in self.roster.answers(source).items():
+                opinions.setdefault(slot, _Opinion(source)).add(source, outcome)
+            self.roster.forget(source)
+        return opinions
+
+    def _reading(self, slot: Slot, opinion: _Opinion, made_at: datetime, generation: int) -> Reading:
+        if opinion.best is None:
+            return Reading(slot.name, _common_reason(opinion.refusals), opinion.first)
+        source, answered = opinion.best
+        begun = time.time()
+        prediction = answered.prediction
+        request = ReportRequest(
+            source=header_of(source.path),
+            display=answered.film.display,
+            outcome=prediction,
+            equipment=self.equipment,
+            made_at=made_at,
+            generation=generation,
+            notice=self.settings.report.notice,
+            heatmap=slot.settings.heatmap,
+        )
+        built = self._built(request)
+        if isinstance(built, Refusal):
+            return Reading(slot.name, built, source, (), answered.spans)
+        spans = (*answered.spans, ("build", begun, time.time() - begun))
+        return Reading(slot.name, prediction, source, built, spans)
+
+    def _built(self, request: ReportRequest) -> tuple[ResultObject, ...] | Refusal:
         fhir = self.settings.report.fhir
         try:
-            objects = build_results(request, fhir=FhirOptions(fhir.patient_system, fhir.create_patient))
+            return build_results(request, fhir=FhirOptions(fhir.patient_system, fhir.create_patient))
         except ReportError as error:
             # Fail closed: an object that might name somebody else goes nowhere. `status` shows the study.
-            return StudyResult(Refusal("header", f"no result can be made: {error}"), source, (), spans)
-        return StudyResult(outcome, source, objects, (*spans, ("build", begun, time.time() - begun)))
+            return Refusal("header", f"no result can be made: {error}")
 
 
 def header_of(path: Path) -> Dataset:
@@ -118,10 +183,27 @@ def header_of(path: Path) -> Dataset:
 
 
 def _common_reason(refusals: Sequence[Refusal]) -> Refusal:
-    """Return one refusal for a study of which every instance was refused."""
+    """Return one refusal for a study of which a model refused every instance."""
     counts = Counter(refusals)
     if len(counts) == 1:
         return refusals[0]
     ((most, _), *_) = counts.most_common(1)
     reasons = "; ".join(f"{number} × {refusal.reason}" for refusal, number in counts.most_common(3))
     return Refusal(most.code, f"none of {len(refusals)} instances is suitable: {reasons}")
+
+
+def _why_none(readings: Sequence[Reading]) -> Refusal:
+    """Return one refusal for a study that every model refused."""
+    refusals = {one.model: one.outcome for one in readings if isinstance(one.outcome, Refusal)}
+    counts = Counter(refusals.values())
+    if len(counts) == 1:
+        return next(iter(counts))
+    ((most, _), *_) = counts.most_common(1)
+    return Refusal(most.code, "; ".join(f"{model}: {refusal.reason}" for model, refusal in refusals.items()))
+
+
+def _nobody_asked(sources: Iterable[Source]) -> Refusal:
+    """Return the refusal of a study that no rule means."""
+    kinds = dict.fromkeys(described(facts_of(one.path, one.calling_ae, one.called_ae)) for one in sources)
+    shown = "; ".join(list(kinds)[:3])
+    return Refusal("no-model", f"no model is set up for this study: {shown}")

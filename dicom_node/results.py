@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from dicom_node.durable import durable_write
 from dicom_node.ledger.generations import Generation, RecordedResult
 from dicom_node.study import study_key
+from inference.types import Familiarity, Prediction
 from structured_reports.port import DICOM, FHIR_JSON, ResultObject
 
 SUFFIXES = {DICOM: ".dcm", FHIR_JSON: ".json"}
@@ -21,11 +23,11 @@ class Results:
 
     root: Path
 
-    def write(self, generation: Generation, objects: Sequence[ResultObject]) -> tuple[RecordedResult, ...]:
-        """Make result objects durable and return what is to be recorded of them."""
+    def write(self, generation: Generation, model: str, objects: Sequence[ResultObject]) -> tuple[RecordedResult, ...]:
+        """Make the result objects of a model durable and return what is to be recorded of them."""
         key = study_key(generation.study_uid)
         folder = Path(key[:2]) / key / str(generation.number)
-        return tuple(self._write(folder, one) for one in objects)
+        return tuple(self._write(folder, model, one) for one in objects)
 
     def read(self, recorded: RecordedResult) -> ResultObject:
         """Return a recorded result object, its bytes as they were written."""
@@ -39,9 +41,9 @@ class Results:
             picture=(self.root / recorded.picture).read_bytes() if recorded.picture else None,
         )
 
-    def _write(self, folder: Path, one: ResultObject) -> RecordedResult:
+    def _write(self, folder: Path, model: str, one: ResultObject) -> RecordedResult:
         digest = hashlib.sha256(one.content).hexdigest()
-        # Two runs of one generation that came to other results must not write over each other.
+        # Two models, or two runs of one generation that came to other results, must not write over each other.
         path = folder / f"{one.kind}-{digest[:12]}{SUFFIXES[one.media_type]}"
         durable_write(self.root / path, one.content)
         picture = None
@@ -49,6 +51,7 @@ class Results:
             picture = str(path.with_suffix(".png"))
             durable_write(self.root / picture, one.picture)
         return RecordedResult(
+            model=model,
             kind=one.kind,
             uid=one.uid,
             media_type=one.media_type,
@@ -58,3 +61,26 @@ class Results:
             picture=picture,
             sha256=digest,
         )
+
+
+def told(prediction: Prediction) -> dict[str, Any]:
+    """Return what a model said, as plain values: for the ledger and for programs."""
+    return {
+        "scores": {
+            one.finding.name: {
+                "score": round(one.score, 6),
+                "threshold": one.finding.threshold,
+                "above": one.above,
+            }
+            for one in prediction.scores
+        },
+        "familiarity": _familiarity(prediction.familiarity),
+        "literature": list(prediction.card.references),
+    }
+
+
+def _familiarity(familiarity: Familiarity | None) -> dict[str, Any] | None:
+    """Return the distance, 1.00 at the edge of what the model accepts, and the reference cases that are nearest."""
+    if familiarity is None:
+        return None
+    return {"distance": familiarity.distance, "nearest": [asdict(one) for one in familiarity.nearest]}

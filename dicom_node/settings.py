@@ -20,12 +20,14 @@ from pydantic import (
 
 from dicom_node.deliver import DESTINATIONS, Destination
 from dicom_node.errors import SettingsError
+from dicom_node.routing import CALLED, Rule, matches
 from dicom_node.study import AETitle
 from inference.models import DEFAULT_MODEL
 from structured_reports.port import KINDS
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(ge=0, le=3600)]
+Device = Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")]
 
 
 class _Section(BaseModel):
@@ -63,7 +65,7 @@ class ReceiveSettings(_Section):
 class WorkSettings(_Section):
     """The processes that read studies: one a device."""
 
-    devices: tuple[Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")], ...] = ("cpu",)
+    devices: tuple[Device, ...] = ("cpu",)
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     decoders: Annotated[int, Field(ge=1, le=64)] = 2
     studies_at_once: Annotated[int, Field(ge=1, le=64)] = 2
@@ -71,10 +73,23 @@ class WorkSettings(_Section):
 
 
 class ModelSettings(_Section):
-    """The model that reads films."""
+    """A model that reads films.
+
+    Attributes
+    ----------
+    device
+        None for that of the worker.
+    required
+        Whether a study that the rule means waits for the model while it cannot be used.
+    when
+        Which instances it is asked about; empty for all.
+    """
 
     folder: Path = DEFAULT_MODEL
+    device: Device | None = None
     heatmap: bool = True
+    required: bool = True
+    when: Rule = {}
 
 
 class FhirSettings(_Section):
@@ -98,7 +113,7 @@ class Settings(_Section):
     node: NodeSettings = NodeSettings()
     receive: ReceiveSettings = ReceiveSettings()
     work: WorkSettings = WorkSettings()
-    model: ModelSettings = ModelSettings()
+    models: tuple[ModelSettings, ...] = (ModelSettings(),)
     report: ReportSettings = ReportSettings()
     destination: tuple[Any, ...] = ()
 
@@ -106,6 +121,29 @@ class Settings(_Section):
     @classmethod
     def _build_destinations(cls, tables: Any) -> tuple[Any, ...]:  # noqa: ANN401 - TOML gives anything
         return _destinations(tables)
+
+    @field_validator("models")
+    @classmethod
+    def _differ(cls, models: tuple[ModelSettings, ...]) -> tuple[ModelSettings, ...]:
+        if not models:
+            raise ValueError("a node has at least one")
+        folders = [model.folder.expanduser().resolve() for model in models]
+        twice = [folder for number, folder in enumerate(folders) if folder in folders[:number]]
+        if twice:
+            raise ValueError(f"two have the folder {twice[0]}; a model is set up once")
+        return models
+
+    @model_validator(mode="after")
+    def _can_be_called(self) -> Settings:
+        here = {CALLED: (self.node.ae_title,)}
+        for number, model in enumerate(self.models):
+            asked = model.when.get(CALLED)
+            if self.receive.require_called_ae and asked and not matches({CALLED: asked}, here):
+                raise ValueError(
+                    f"models.{number}.when.called: {', '.join(asked)}: with receive.require_called_ae nobody is let in "
+                    f"who calls another AE title than {self.node.ae_title}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _fill_in(self) -> Settings:
@@ -193,8 +231,8 @@ def _faults(error: ValidationError) -> list[str]:
         if isinstance(cause, _FaultsError):
             lines += str(cause).splitlines()
             continue
-        place = ".".join(str(part) for part in fault["loc"])
-        lines.append(f"{place}: {_sentence(fault)}")
+        place = ".".join(str(part) for part in fault["loc"] if part != "[key]")
+        lines.append(f"{place}: {_sentence(fault)}" if place else _sentence(fault))
     return lines
 
 

@@ -24,6 +24,7 @@ from dicom_node.deliver import (
     RejectedError,
 )
 from dicom_node.engine.app import Queues
+from dicom_node.errors import ModelUnavailableError
 from dicom_node.films import Source
 from dicom_node.ledger import deliveries, generations
 from dicom_node.ledger.database import writing
@@ -31,8 +32,8 @@ from dicom_node.ledger.deliveries import Delivery
 from dicom_node.ledger.generations import Generation, RecordedResult
 from dicom_node.observe import events
 from dicom_node.observe.events import say
-from dicom_node.pipeline import Pipeline, StudyResult
-from dicom_node.results import Results
+from dicom_node.pipeline import Pipeline, Reading, StudyResult
+from dicom_node.results import Results, told
 from dicom_node.spool.spool import Spool
 from dicom_node.study import study_key
 from structured_reports.port import Refusal, ResultObject
@@ -40,6 +41,9 @@ from structured_reports.port import Refusal, ResultObject
 # A generation that fails (or kills its reader) so often is refused, with that reason.
 MOST_READS = 4
 LONGEST_WAIT_S = 900.0
+
+# How soon a study asks again for a model that could not be used.
+MODEL_WAIT_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ class ReadStage:
         reached("read-begun")
         try:
             self._read(generation)
+        except ModelUnavailableError as error:
+            return self._wait(generation, str(error))
         except Exception as error:
             say(
                 events.ReadFailed(
@@ -78,25 +84,42 @@ class ReadStage:
             return min(5.0 * 2.0**generation.attempts, LONGEST_WAIT_S)
         return None
 
+    def _wait(self, generation: Generation, reason: str) -> float:
+        """Keep a study until the model is there that it needs, however long that takes."""
+        say(events.StudyWaits(study_key(generation.study_uid), generation.number, reason))
+        with writing(self.database) as connection:
+            generations.discount(connection, generation.id, waits_for=reason)
+        return MODEL_WAIT_S
+
     def _read(self, generation: Generation) -> None:
         begun = time.time()
-        sources = [Source(one.sha256, self.spool.path(one.path)) for one in generation.instances]
+        sources = [
+            Source(one.sha256, self.spool.path(one.path), one.calling_ae, one.called_ae) for one in generation.instances
+        ]
         made_at = datetime.fromtimestamp(generation.sealed_at, tz=UTC).astimezone()
         failed = Refusal(generations.FAILED, f"reading failed {MOST_READS} times; the log says why")
         if generation.attempts > 2 * MOST_READS:
             # Not even a page that says so can be made: the refusal is recorded, and `status` shows it.
-            study = StudyResult(failed, sources[0], (), ())
+            study = StudyResult((), failed)
         elif generation.attempts > MOST_READS:
             study = self.pipeline.refuse(sources[0], failed, made_at=made_at, generation=generation.number)
         else:
             study = self.pipeline.read(sources, made_at=made_at, generation=generation.number)
         self._record(generation, study)
-        outcome = study.outcome.code if isinstance(study.outcome, Refusal) else "read"
-        say(events.StudyRead(study_key(generation.study_uid), generation.number, outcome, time.time() - begun))
+        self._tell(generation, study, time.time() - begun)
+
+    def _tell(self, generation: Generation, study: StudyResult, seconds: float) -> None:
+        key, number = study_key(generation.study_uid), generation.number
+        say(events.StudyRead(key, number, study.refusal.code if study.refusal else "read", seconds))
+        for one in study.readings:
+            if isinstance(one.outcome, Refusal):
+                say(events.ModelRefused(key, number, one.model, one.outcome.code))
 
     def _record(self, generation: Generation, study: StudyResult) -> None:
         begun = time.time()
-        recorded = self.results.write(generation, study.objects)
+        recorded = list(self.results.write(generation, "", study.objects))
+        for one in study.readings:
+            recorded += self.results.write(generation, one.model, one.objects)
         reached("results-written")
         with writing(self.database) as connection:
             if not generations.still_sealed(connection, generation.id):
@@ -104,33 +127,31 @@ class ReadStage:
             if generations.is_superseded(connection, generation):
                 generations.supersede(connection, generation.id)
                 return
-            generations.record_results(connection, generation.id, _outcome(study), recorded)
+            readings = [_reading(one) for one in study.readings]
+            generations.record_results(connection, generation.id, _outcome(study), readings, recorded)
             for name in self.destinations if recorded else ():
                 delivery_id = generations.open_delivery(connection, generation.id, name)
                 self.queues.deliver(connection, delivery_id, name)
-            spans = (*study.spans, ("record", begun, time.time() - begun))
-            generations.add_timings(connection, generation.id, spans)
+            # Models that were asked about one film share its decoding.
+            spans = dict.fromkeys(span for one in study.readings for span in one.spans)
+            all_spans = (*spans, *study.spans, ("record", begun, time.time() - begun))
+            generations.add_timings(connection, generation.id, all_spans)
         reached("results-recorded")
 
 
 def _outcome(study: StudyResult) -> dict[str, Any]:
-    if isinstance(study.outcome, Refusal):
-        return {
-            "state": generations.REFUSED,
-            "recorded_at": time.time(),
-            "reason_code": study.outcome.code,
-            "reason": study.outcome.reason,
-        }
-    card = study.outcome.card
     return {
-        "state": generations.REPORTED,
+        "state": generations.REFUSED if study.refusal else generations.REPORTED,
         "recorded_at": time.time(),
-        "model": f"{card.name} {card.version}",
-        "scores": {
-            one.finding.name: {"score": one.score, "threshold": one.finding.threshold, "above": one.above}
-            for one in study.outcome.scores
-        },
+        "reason_code": study.refusal.code if study.refusal else None,
+        "reason": study.refusal.reason if study.refusal else None,
     }
+
+
+def _reading(one: Reading) -> dict[str, Any]:
+    if isinstance(one.outcome, Refusal):
+        return {"model": one.model, "reason_code": one.outcome.code, "reason": one.outcome.reason}
+    return {"model": one.model, **told(one.outcome)}
 
 
 @dataclass(frozen=True)

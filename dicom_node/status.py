@@ -158,12 +158,33 @@ def _generation(row: Row) -> list[str]:
     lines = [f"{_clock(row['sealed_at'])}  complete: generation {row['number']}"]
     if row["recorded_at"]:
         lines.append(f"{_clock(row['recorded_at'])}  {_state(row)}: {_result(row)}")
-        lines += [f"          {one['kind']:<8} {one['uid']}" for one in row["results"]]
+        for one in row["readings"]:
+            lines += _reading(one)
+        lines += [f"          {one['kind']:<8} {one['uid']}  {escape(one['model'])}" for one in row["results"]]
+    elif row["waits_for"]:
+        lines.append(f"          [red]waits[/]: {escape(row['waits_for'])}")
     elif row["attempts"]:
         lines.append(f"          being read, attempt {row['attempts']}")
     lines += [_delivery(one) for one in row["deliveries"]]
     lines += [f"          {one['seconds']:8.3f} s  {one['stage']}" for one in row["timings"]]
     return lines
+
+
+def _reading(row: Row) -> list[str]:
+    """Return what a model said, how far from what it knows the film is, and what may be read about it."""
+    model = escape(row["model"])
+    if row["reason"]:
+        return [f"          {model} gave no result: {escape(row['reason'])}"]
+    lines = [f"          {model}: {_scores(row)}"]
+    if familiarity := row["familiarity"]:
+        distance = familiarity["distance"]
+        lines.append(f"            distance {distance:.2f} from the films that it knows; it accepts up to 1.00")
+        lines += [f"            like {_case(one)}" for one in familiarity["nearest"]]
+    return lines + [f"            see {escape(one)}" for one in row["literature"] or ()]
+
+
+def _case(case: Row) -> str:
+    return escape(f"{case['label']} ({case['source']}), similarity {case['similarity']:.2f}")
 
 
 def _delivery(row: Row) -> str:
@@ -183,17 +204,27 @@ def _delivery(row: Row) -> str:
 def _state(row: Row | None) -> str:
     if row is None:
         return "arriving"
+    if row["waits_for"]:
+        return "waiting for a model"
     return "being read" if row["state"] == "sealed" else str(row["state"])
 
 
 def _result(row: Row | None) -> str:
     if row is None:
         return ""
+    if row["waits_for"]:
+        return escape(row["waits_for"])
     if row["reason"]:
         return f"not performed: {escape(row['reason'])}"
+    read = [one for one in row["readings"] if one["scores"]]
+    # Who has one model knows which it is.
+    return "; ".join((f"{escape(one['model'])}: " if len(read) > 1 else "") + _scores(one) for one in read)
+
+
+def _scores(reading: Row) -> str:
     return ", ".join(
         f"{name} {100 * one['score']:.0f} % ({'above' if one['above'] else 'below'} {100 * one['threshold']:.0f} %)"
-        for name, one in (row["scores"] or {}).items()
+        for name, one in reading["scores"].items()
     )
 
 

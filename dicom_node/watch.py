@@ -17,10 +17,11 @@ from dicom_node.checkpoint import reached
 from dicom_node.engine.app import Queues
 from dicom_node.engine.executors import Executors
 from dicom_node.engine.revival import Revival
-from dicom_node.films import Films, Source
+from dicom_node.films import Source
 from dicom_node.ledger.database import writing
 from dicom_node.ledger.generations import arrived_since, due, seal_due
 from dicom_node.observe.events import StudySealed, WatchFailed, name_of, say
+from dicom_node.roster import Roster
 from dicom_node.spool.spool import Spool
 from dicom_node.study import study_key
 
@@ -40,7 +41,7 @@ class Watch:
 
     database: sa.Engine
     spool: Spool
-    films: Films
+    roster: Roster
     queues: Queues
     executors: Executors
     revival: Revival
@@ -76,7 +77,7 @@ class Watch:
     def _look_around(self) -> None:
         self.executors.beat(self.executor)
         self.executors.reap(self.executor)
-        self.films.fitness.look()
+        self.roster.look()
         if self.seals:
             self.revival.revive()
 
@@ -85,7 +86,7 @@ class Watch:
         with self.database.connect() as connection:
             arrived = arrived_since(connection, last)
         for one in arrived:
-            self.films.begin(Source(one.sha256, self.spool.path(one.path)))
+            self.roster.begin(Source(one.sha256, self.spool.path(one.path), one.calling_ae, one.called_ae))
         return arrived[-1].id if arrived else last
 
     def _seal(self) -> None:

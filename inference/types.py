@@ -85,6 +85,8 @@ class ModelCard:
         DICOM keywords that the model asks for beside the pixels.
     explanation
         Method of the saliency map (CID 217), or None where the model gives none.
+    references
+        Literature on the model, its data and its method, as one cites it.
     """
 
     name: str
@@ -95,6 +97,7 @@ class ModelCard:
     manufacturer: str = "dicom-node project"
     attributes: tuple[str, ...] = ()
     explanation: Code | None = None
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

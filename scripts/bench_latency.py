@@ -27,8 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
 from dicom_node.deliver.c_store import StorageSCU  # noqa: E402 - runs from a checkout
-from dicom_node.films import Judge, open_film  # noqa: E402
 from dicom_node.node import Node  # noqa: E402
+from dicom_node.opening import Judge, open_film  # noqa: E402
 from dicom_node.pipeline import header_of  # noqa: E402
 from dicom_node.settings import load_settings  # noqa: E402
 from inference.models import DEFAULT_MODEL, load_model  # noqa: E402
@@ -61,7 +61,7 @@ class BareSteps:
 
     def run(self, *, keep: bool = True) -> None:
         model = self._model
-        judge = Judge(model.preprocessing, model.card.attributes, model.guard.refusal)
+        judge = Judge(model.preprocessing, model.card.attributes, model.guard)
         times: dict[str, float] = {}
         film = _timed(times, "decode", lambda: open_film(self._film, judge))
         (answer,) = _timed(times, "forward", lambda: model.predict([film.prepared]))

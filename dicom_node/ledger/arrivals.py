@@ -85,6 +85,7 @@ class Arrivals:
                     id=arrival.association,
                     receiver=self.receiver,
                     calling_ae=arrival.calling_ae,
+                    called_ae=arrival.called_ae,
                     quiet_s=self.quiet_for(arrival.calling_ae),
                     opened_at=arrival.at,
                 )

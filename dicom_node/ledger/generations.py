@@ -5,6 +5,9 @@
     sealed ──► reported      results recorded, deliveries queued
           ├──► refused       no film was read; the reason is recorded (and told, where configured)
           └──► superseded    late images came before it was read: a later generation speaks for it
+
+A sealed generation that needs a model which cannot be used now says so in `waits_for`, and is tried again without
+limit.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_node.ledger.schema import association, delivery, generation, instance, result, timing
+from dicom_node.ledger.schema import association, delivery, generation, instance, reading, result, timing
 
 FAILED = "failed"
 """Reason code of a study that could not be read for a fault of the node, not of the study."""
@@ -40,6 +43,8 @@ class Arrived:
     id: int
     sha256: str
     path: str
+    calling_ae: str
+    called_ae: str
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class StoredInstance:
     modality: str
     sha256: str
     path: str
+    calling_ae: str
+    called_ae: str
 
 
 @dataclass(frozen=True)
@@ -74,8 +81,15 @@ class Generation:
 
 @dataclass(frozen=True)
 class RecordedResult:
-    """A result object that is durable in the results folder."""
+    """A result object that is durable in the results folder.
 
+    Attributes
+    ----------
+    model
+        Name and version of the model that gave it; empty for what says that none did.
+    """
+
+    model: str
     kind: str
     uid: str
     media_type: str
@@ -108,7 +122,8 @@ def due(connection: sa.Connection, now: float) -> list[tuple[str, float]]:
 def arrived_since(connection: sa.Connection, last: int) -> list[Arrived]:
     """Return the unsealed instances with a higher id than the last that was seen."""
     query = (
-        sa.select(instance.c.id, instance.c.sha256, instance.c.path)
+        sa.select(instance.c.id, instance.c.sha256, instance.c.path, association.c.calling_ae, association.c.called_ae)
+        .join(association, instance.c.association_id == association.c.id)
         .where(instance.c.id > last, _unsealed())
         .order_by(instance.c.id)
         .limit(200)
@@ -162,9 +177,12 @@ def _load(connection: sa.Connection, generation_id: int) -> Generation:
         instance.c.modality,
         instance.c.sha256,
         instance.c.path,
+        association.c.calling_ae,
+        association.c.called_ae,
     )
     rows = connection.execute(
         sa.select(*columns)
+        .join(association, instance.c.association_id == association.c.id)
         .where(instance.c.study_uid == row.study_uid, instance.c.generation_id <= generation_id)
         .order_by(instance.c.id)
     )
@@ -191,10 +209,12 @@ def still_sealed(connection: sa.Connection, generation_id: int) -> bool:
     return bool(connection.execute(query).scalar_one() == SEALED)
 
 
-def discount(connection: sa.Connection, generation_id: int) -> None:
-    """Take back the count of an attempt that failed for no fault of the study."""
+def discount(connection: sa.Connection, generation_id: int, *, waits_for: str | None = None) -> None:
+    """Take back the count of an attempt that failed for no fault of the study, and note what it waits for."""
     connection.execute(
-        sa.update(generation).where(generation.c.id == generation_id).values(attempts=generation.c.attempts - 1)
+        sa.update(generation)
+        .where(generation.c.id == generation_id)
+        .values(attempts=generation.c.attempts - 1, waits_for=waits_for)
     )
 
 
@@ -219,20 +239,31 @@ def is_superseded(connection: sa.Connection, read: Generation) -> bool:
 
 def supersede(connection: sa.Connection, generation_id: int) -> None:
     """Note that a later generation speaks for this one."""
-    connection.execute(sa.update(generation).where(generation.c.id == generation_id).values(state=SUPERSEDED))
+    connection.execute(
+        sa.update(generation).where(generation.c.id == generation_id).values(state=SUPERSEDED, waits_for=None)
+    )
 
 
 def record_results(
-    connection: sa.Connection, generation_id: int, outcome: dict[str, Any], results: Sequence[RecordedResult]
+    connection: sa.Connection,
+    generation_id: int,
+    outcome: dict[str, Any],
+    readings: Sequence[dict[str, Any]],
+    results: Sequence[RecordedResult],
 ) -> None:
     """Record the outcome of a generation and its result objects: durable point 2 when the caller commits.
 
     Parameters
     ----------
     outcome
-        Columns of the generation: state, recorded_at, model, scores, reason_code, reason.
+        Columns of the generation: state, recorded_at, reason_code, reason.
+    readings
+        Columns of what each model said: model, scores, familiarity, literature, reason_code, reason.
     """
-    connection.execute(sa.update(generation).where(generation.c.id == generation_id).values(outcome))
+    columns = outcome | {"waits_for": None}
+    connection.execute(sa.update(generation).where(generation.c.id == generation_id).values(columns))
+    for row in readings:
+        connection.execute(sa.insert(reading).values(generation_id=generation_id, **row))
     for one in results:
         connection.execute(sa.insert(result).values(generation_id=generation_id, **vars(one)))
 

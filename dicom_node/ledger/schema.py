@@ -30,6 +30,8 @@ association = Table(
     Column("id", String(32), primary_key=True),
     Column("receiver", String(64), nullable=False),
     Column("calling_ae", String(16), nullable=False),
+    # Empty where a scan of the spool found the instances: who sent them is not known.
+    Column("called_ae", String(16), nullable=False, server_default=""),
     Column("quiet_s", Float, nullable=False),
     Column("opened_at", Float, nullable=False),
     Column("released_at", Float),
@@ -70,11 +72,26 @@ generation = Table(
     Column("sealed_at", Float, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("recorded_at", Float),
-    Column("model", String(128)),
-    Column("scores", JSON),
+    # Why it is not read yet: a model that it needs cannot be used.
+    Column("waits_for", Text),
     Column("reason_code", String(64)),
     Column("reason", Text),
     UniqueConstraint("study_uid", "number", name="one_generation_per_number"),
+)
+
+# What each model said of a generation, or why it said nothing.
+reading = Table(
+    "reading",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("generation_id", ForeignKey("generation.id"), nullable=False),
+    Column("model", String(160), nullable=False),
+    Column("scores", JSON),
+    Column("familiarity", JSON),
+    Column("literature", JSON),
+    Column("reason_code", String(64)),
+    Column("reason", Text),
+    UniqueConstraint("generation_id", "model", name="one_reading_per_model"),
 )
 
 result = Table(
@@ -82,6 +99,8 @@ result = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("generation_id", ForeignKey("generation.id"), nullable=False),
+    # Empty for what says that no model gave a result.
+    Column("model", String(160), nullable=False, server_default=""),
     Column("kind", String(16), nullable=False),
     Column("uid", String(64), nullable=False),
     Column("media_type", String(64), nullable=False),
@@ -90,7 +109,7 @@ result = Table(
     Column("path", String(200), nullable=False),
     Column("picture", String(200)),
     Column("sha256", String(64), nullable=False),
-    UniqueConstraint("generation_id", "kind", name="one_result_per_kind"),
+    UniqueConstraint("generation_id", "model", "kind", name="one_result_per_model_and_kind"),
 )
 
 delivery = Table(

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_node.ledger.schema import association, delivery, generation, instance, result, timing
+from dicom_node.ledger.schema import association, delivery, generation, instance, reading, result, timing
 from dicom_node.study import study_key
 
 Row = dict[str, Any]
@@ -38,11 +38,12 @@ def _study(connection: sa.Connection, row: Row) -> Row:
 
 
 def generations_of(connection: sa.Connection, study_uid: str) -> list[Row]:
-    """Return the generations of a study, oldest first, each with results, deliveries and timings."""
+    """Return the generations of a study, oldest first, each with readings, results, deliveries and timings."""
     query = sa.select(generation).where(generation.c.study_uid == study_uid).order_by(generation.c.number)
     return [
         row._asdict()
         | {
+            "readings": _rows(connection, reading, row.id),
             "results": _rows(connection, result, row.id),
             "deliveries": _rows(connection, delivery, row.id),
             "timings": _rows(connection, timing, row.id),
@@ -73,9 +74,11 @@ def waiting(connection: sa.Connection) -> Row:
         instance.c.generation_id.is_(None), ~instance.c.own, ~instance.c.conflict
     )
     sealed = sa.select(sa.func.count()).select_from(generation).where(generation.c.state == "sealed")
+    held = generation.c.waits_for.is_not(None)
     return {
         "arriving": connection.execute(unsealed).scalar_one(),
-        "being read": connection.execute(sealed).scalar_one(),
+        "being read": connection.execute(sealed.where(~held)).scalar_one(),
+        "waiting for a model": connection.execute(sealed.where(held)).scalar_one(),
         **_undelivered(connection),
     }
 

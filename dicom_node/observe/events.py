@@ -115,6 +115,46 @@ class StudyRead(Event):
 
 
 @dataclass(frozen=True)
+class ModelRefused(Event):
+    """A model gave no result of a study of which another one did."""
+
+    study: str
+    generation: int
+    model: str
+    code: str
+
+
+@dataclass(frozen=True)
+class StudyWaits(Event):
+    is_trouble: ClassVar[bool] = True
+
+    study: str
+    generation: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ModelReady(Event):
+    model: str
+
+
+@dataclass(frozen=True)
+class ModelUnavailable(Event):
+    is_trouble: ClassVar[bool] = True
+
+    model: str
+    fault: str
+
+
+@dataclass(frozen=True)
+class ModelFailed(Event):
+    is_trouble: ClassVar[bool] = True
+
+    model: str
+    error: str
+
+
+@dataclass(frozen=True)
 class ReadFailed(Event):
     is_trouble: ClassVar[bool] = True
 

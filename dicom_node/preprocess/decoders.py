@@ -16,6 +16,7 @@ from typing import ParamSpec, TypeVar
 
 from dicom_node.observe.events import silence_libraries
 from dicom_node.parent import die_with_parent
+from inference.allocator import keep_freed_memory
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -105,3 +106,4 @@ def _end(pool: ProcessPoolExecutor) -> None:
 def _begin_process() -> None:
     die_with_parent()
     silence_libraries()
+    keep_freed_memory()

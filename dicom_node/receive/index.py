@@ -21,6 +21,7 @@ class Opened:
     association: str
     calling_ae: str
     at: float
+    called_ae: str = ""
 
 
 @dataclass(frozen=True)

@@ -237,10 +237,11 @@ class _Reception:
         """Return the association of an event; it becomes known with its first instance."""
         known = self._open.get(id(event.assoc))
         if known is None:
-            calling_ae = str(event.assoc.requestor.ae_title).strip()
-            known = _Association(uuid.uuid4().hex, calling_ae, event.assoc)
+            requestor = event.assoc.requestor
+            known = _Association(uuid.uuid4().hex, str(requestor.ae_title).strip(), event.assoc)
             self._open[id(event.assoc)] = known
-            self._index.add(Opened(known.id, known.calling_ae, time.time()))
+            called_ae = requestor.primitive.called_ae_title.strip() if requestor.primitive else ""
+            self._index.add(Opened(known.id, known.calling_ae, time.time(), called_ae))
             threading.Thread(target=self._await_end, args=(known,), name="end", daemon=True).start()
         return known
 

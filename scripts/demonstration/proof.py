@@ -95,7 +95,7 @@ def _score_faults(generation: dict[str, Any], received: list[Path]) -> list[str]
     numbers = [
         float(one.MeasuredValueSequence[0].NumericValue) for one in _items(document) if "MeasuredValueSequence" in one
     ]
-    score = 100 * next(iter(generation["scores"].values()))["score"]
+    score = 100 * next(iter(_scores(generation).values()))["score"]
     near = any(abs(number - score) < 0.06 or abs(100 * number - score) < 0.06 for number in numbers)
     return [] if near else ["the structured report says another score than the node"]
 
@@ -115,8 +115,13 @@ def _said(generation: dict[str, Any]) -> str:
         return f"not performed: {generation['reason']}"
     return ", ".join(
         f"{name} {100 * one['score']:.0f} %, {_side(one)} {100 * one['threshold']:.0f} %"
-        for name, one in generation["scores"].items()
+        for name, one in _scores(generation).items()
     )
+
+
+def _scores(generation: dict[str, Any]) -> dict[str, Any]:
+    (reading,) = generation["readings"]
+    return reading["scores"]
 
 
 def _side(score: dict[str, Any]) -> str:

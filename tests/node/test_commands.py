@@ -64,7 +64,7 @@ def test_a_missing_weight_file_stops_the_node_and_is_named(tmp_path: Path) -> No
     model = copied_model(tmp_path)
     (model / "model.onnx").unlink()
 
-    done = run("serve", "--config", config(tmp_path, f'[receive]\nport = 1\n[model]\nfolder = "{model}"'))
+    done = run("serve", "--config", config(tmp_path, f'[receive]\nport = 1\n[[models]]\nfolder = "{model}"'))
 
     assert done.returncode == 1
     assert "model.onnx" in done.stderr
@@ -76,7 +76,7 @@ def test_weights_of_another_digest_stop_the_node_and_both_digests_are_named(tmp_
     with (model / "model.onnx").open("ab") as file:
         file.write(b"\0")
 
-    done = run("check", "--config", config(tmp_path, f'[model]\nfolder = "{model}"'))
+    done = run("check", "--config", config(tmp_path, f'[[models]]\nfolder = "{model}"'))
 
     assert done.returncode == 1
     assert done.stdout.count("sha256") >= 1

@@ -216,7 +216,7 @@ def test_what_is_in_hand_is_not_queued_again(engine: sa.Engine) -> None:
 def test_a_delivery_to_a_destination_that_is_no_longer_configured_is_rejected(engine: sa.Engine) -> None:
     arrive(engine)
     with writing(engine) as connection:
-        generations.record_results(connection, 1, {"state": "refused", "recorded_at": 1000.0}, ())
+        generations.record_results(connection, 1, {"state": "refused", "recorded_at": 1000.0}, (), ())
         generations.open_delivery(connection, 1, "former")
 
     Revival(engine, Queues(engine), ["pacs"]).revive()

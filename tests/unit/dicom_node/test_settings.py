@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dicom_node.errors import SettingsError
-from dicom_node.settings import Settings, load_settings
+from dicom_node.settings import ModelSettings, Settings, load_settings
 
 SHIPPED = Path(__file__).parents[3] / "config" / "dicom-node.toml"
 
@@ -31,11 +31,13 @@ def test_the_shipped_file_says_what_the_defaults_are(tmp_path: Path) -> None:
 
 def test_the_shipped_file_explains_every_key() -> None:
     text = SHIPPED.read_text(encoding="utf-8")
-    sections = {name: field.annotation for name, field in Settings.model_fields.items() if name != "destination"}
+    lists = {"destination": None, "models": ModelSettings}
+    sections = {name: lists.get(name, field.annotation) for name, field in Settings.model_fields.items()}
 
     missing = [
         f"{section}.{key}"
         for section, kind in sections.items()
+        if kind
         for key in kind.model_fields  # type: ignore[union-attr]
         if f"{key} =" not in text and f".{key}]" not in text
     ]
@@ -84,6 +86,13 @@ def test_without_destinations_results_go_to_a_folder_beside_the_data(tmp_path: P
         ("destination = 3", "destinations are tables: [[destination]]"),
         ("destination = [3]", "destinations are tables: [[destination]]"),
         ('[[destination]]\nkind = ["a"]', "destination.0.kind: ['a'] is not one of"),
+        ('[[models]]\n[models.when]\nPatientName = ["*"]', "models.0.when.PatientName: a rule asks for"),
+        ('[[models]]\n[models.when]\nModality = "CR"', "models.0.when.Modality: 'CR': Input should be a valid tuple"),
+        ("[[models]]\n[models.when]\nModality = []", "models.0.when.Modality: []: Tuple should have at least 1 item"),
+        ('[[models]]\n[models.when]\ncalled = ["X*"]', "models.0.when.called: X*: with receive.require_called_ae"),
+        ("[[models]]\n[[models]]", "models: two have the folder"),
+        ("models = []", "models: a node has at least one"),
+        ("[model]", "model: unknown key"),
         ("node = 3", "node: 3: Input should be a valid dictionary"),
     ],
 )
@@ -103,6 +112,14 @@ def test_two_destinations_of_one_name_are_a_fault(tmp_path: Path) -> None:
     table = '[[destination]]\nkind = "folder"\nname = "a"\ndirectory = "x"\n'
 
     assert "two are named 'a'" in fault(tmp_path, table * 2)
+
+
+def test_a_rule_may_ask_for_an_ae_title_that_is_let_in(tmp_path: Path) -> None:
+    own = '[[models]]\n[models.when]\ncalled = ["AI*"]'
+    any_other = '[receive]\nrequire_called_ae = false\n[[models]]\n[models.when]\ncalled = ["CHEST"]'
+
+    for text in (own, any_other):
+        assert load_settings(written(tmp_path, text)).models[0].when
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -39,17 +39,19 @@ class Queue:
 
 @dataclass
 class FakePipeline:
-    """Refuses every study, or fails as told."""
+    """Refuses every study, comes to what it is told, or fails as told."""
 
     error: Exception | None = None
+    result: StudyResult | None = None
 
     def read(self, sources: Sequence[Source], *, made_at: datetime, generation: int) -> StudyResult:
         if self.error:
             raise self.error
-        return self.refuse(sources[0], Refusal("modality", "no film"), made_at=made_at, generation=generation)
+        refusal = Refusal("modality", "no film")
+        return self.result or self.refuse(sources[0], refusal, made_at=made_at, generation=generation)
 
     def refuse(self, source: Source, refusal: Refusal, *, made_at: datetime, generation: int) -> StudyResult:
-        return StudyResult(refusal, source, (REPORT,), (("build", 1.0, 0.5),))
+        return StudyResult((), refusal, (REPORT,), (("build", 1.0, 0.5),))
 
 
 @dataclass
@@ -86,13 +88,17 @@ class Stages:
 
 
 def stages(
-    database: sa.Engine, folder: Path, destination: FakeDestination | None = None, error: Exception | None = None
+    database: sa.Engine,
+    folder: Path,
+    destination: FakeDestination | None = None,
+    error: Exception | None = None,
+    result: StudyResult | None = None,
 ) -> Stages:
     destination = destination or FakeDestination()
     spool = Spool(folder / "spool", 0, lambda _: False)
     results, queue = Results(folder / "objects"), Queue()
     destinations = {destination.name: destination}
-    read = ReadStage(database, spool, results, FakePipeline(error), queue, destinations)  # type: ignore[arg-type]
+    read = ReadStage(database, spool, results, FakePipeline(error, result), queue, destinations)  # type: ignore[arg-type]
     return Stages(database, read, DeliverStage(database, results, destinations), queue)
 
 

@@ -1,0 +1,126 @@
+"""From the file of an instance to a film on the grid of a model, in a decoding process.
+
+Models that want their films alike share the work.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from dicom_node.deidentify.projection import projection
+from dicom_node.preprocess.decoders import Decoders
+from inference.errors import FilmError
+from inference.film import display_pixels, to_radiograph
+from inference.guard import Guard
+from inference.preprocessing import PreparedFilm, Preprocessing
+from inference.projection import allowed_attributes
+from structured_reports.port import Refusal
+
+# The largest detectors have a sixth of it.
+MOST_PIXELS = 100_000_000
+
+# Models read the same films at nearly the same time: the one that is behind finds the last few.
+MOST_SHARED = 8
+
+
+@dataclass(frozen=True)
+class Film:
+    """A decoded film, ready for a model and for a page."""
+
+    prepared: PreparedFilm
+    display: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The part of a model that a decoding process needs: it judges headers and prepares pixels."""
+
+    preprocessing: Preprocessing
+    asked: tuple[str, ...]
+    guard: Guard
+
+
+def open_film(path: Path, judge: Judge) -> Film | Refusal:
+    """Return the film in a file, or why a model may not read it; runs in a decoding process."""
+    try:
+        # The header first: a series of the wrong kind costs no decoding.
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        if refused := judge.guard.refusal(allowed_attributes(projection(header))):
+            raise refused
+        _require_plausible_size(header)
+        radiograph = to_radiograph(projection(pydicom.dcmread(path), judge.asked), judge.asked)
+        return Film(judge.preprocessing.prepare(radiograph), display_pixels(radiograph))
+    except FilmError as error:
+        return Refusal(error.code, error.reason)
+    except OSError:
+        raise  # the disk, not the instance: the study is read again later
+    except Exception as error:
+        # pydicom raises nearly anything on a broken file. The kind of error names no value of it.
+        return Refusal("pixels", f"the instance cannot be decoded ({type(error).__name__})")
+
+
+def _require_plausible_size(header: Dataset) -> None:
+    """Raise for an image that no detector makes: it would take the memory of everything else."""
+    pixels = int(header.get("Rows") or 0) * int(header.get("Columns") or 0)
+    if pixels > MOST_PIXELS:
+        raise FilmError("pixels", f"Rows × Columns: {pixels}; a film has at most {MOST_PIXELS}")
+
+
+class Openings:
+    """Films that were just decoded.
+
+    Parameters
+    ----------
+    kept
+        How many are held for another model; 0 where there is none.
+    """
+
+    def __init__(self, decoders: Decoders, kept: int = MOST_SHARED) -> None:
+        self._decoders = decoders
+        self._most = kept
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[Path, Judge], Future[Film | Refusal]] = OrderedDict()
+
+    def film(self, path: Path, judge: Judge) -> Film | Refusal:
+        """Return the film in a file, or why a model may not read it.
+
+        Raises
+        ------
+        DecoderDiedError
+            The file killed its decoder twice.
+        OSError
+            The disk, not the instance.
+        """
+        opened, is_first = self._entry((path, judge))
+        if is_first:
+            self._open(opened, path, judge)
+        return opened.result()
+
+    def _entry(self, key: tuple[Path, Judge]) -> tuple[Future[Film | Refusal], bool]:
+        with self._lock:
+            known = self._kept.get(key)
+            if known is not None:
+                return known, False
+            opened: Future[Film | Refusal] = Future()
+            self._kept[key] = opened
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+            return opened, True
+
+    def _open(self, opened: Future[Film | Refusal], path: Path, judge: Judge) -> None:
+        try:
+            opened.set_result(self._decoders.run(open_film, path, judge))
+        except BaseException as error:
+            # Whoever asks next shall try anew.
+            with self._lock:
+                self._kept.pop((path, judge), None)
+            opened.set_exception(error)
