@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +30,12 @@ class Atlas:
     Attributes
     ----------
     embeddings
-        float32, (cases, channels), of length one.
+        float32, (cases, channels), of length one: those channels of an embedding that come first.
     labels, sources
         Of each case.
     mean, whitening
-        float32, (channels,) and (channels, directions): an embedding less the mean, times the whitening, is as
-        long as it is unusual.
+        float32, (numbers,) and (numbers, directions): a whole embedding less the mean, times the whitening, is
+        as long as it is unusual.
     limit
         Greatest length of a film that the model accepts.
     """
@@ -59,21 +60,21 @@ class Atlas:
             with np.load(path, allow_pickle=False) as arrays:
                 embeddings = arrays["embeddings"].astype(np.float32)
                 labels, sources = (tuple(map(str, arrays[name])) for name in ("labels", "sources"))
-                whitening = arrays["whitening"].astype(np.float32)
-                return cls(embeddings, labels, sources, arrays["mean"], whitening, float(arrays["limit"]))
-        except (OSError, ValueError, KeyError) as error:
+                mean, whitening, limit = (arrays[name] for name in ("mean", "whitening", "limit"))
+                return cls(embeddings, labels, sources, mean, whitening, float(limit))
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise InvalidCardError(f"{path}: no atlas ({error})") from error
 
     def save(self, path: Path) -> None:
         """Write the atlas."""
         np.savez_compressed(
             path, embeddings=self.embeddings.astype(np.float16), labels=np.array(self.labels),
-            sources=np.array(self.sources), mean=self.mean, whitening=self.whitening.astype(np.float16),
+            sources=np.array(self.sources), mean=self.mean, whitening=self.whitening,
             limit=np.float64(self.limit),
         )  # fmt: skip
 
     def familiarity(self, embedding: Floats) -> Familiarity:
-        """Return how like a film with this embedding, (channels,), is to the films of the atlas."""
+        """Return how like a film with this embedding, (numbers,), is to the films of the atlas."""
         distance = self.length(embedding) / self.limit
         reason = f"pixels: {distance:.2f} times as far from the films that the model knows as it accepts"
         return Familiarity(round(distance, 4), reason, self.nearest(embedding))
@@ -84,7 +85,7 @@ class Atlas:
 
     def nearest(self, embedding: Floats) -> tuple[ReferenceCase, ...]:
         """Return the most similar cases, most similar first."""
-        similarities = self.embeddings @ unit(embedding)
+        similarities = self.embeddings @ unit(embedding[: self.embeddings.shape[1]])
         order = np.argsort(-similarities, kind="stable")[:NEAREST]
         return tuple(
             ReferenceCase(self.sources[each], self.labels[each], round(float(similarities[each]), 4)) for each in order

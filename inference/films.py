@@ -15,10 +15,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from inference.errors import MissingDataError
 from inference.film import picture_film
+from inference.geometry import resized
 from inference.types import Radiograph
 
 Row = Mapping[str, str]
@@ -222,3 +224,10 @@ def text_targets(rows: Sequence[Row]) -> Mapping[str, float]:
         if target is not None:
             known[text_class(row)].append(target)
     return {name: float(np.clip((sum(seen) + 0.5) / (len(seen) + 1), 0.02, 0.98)) for name, seen in known.items()}
+
+
+def at_aspect(square: Radiograph, aspect: float) -> Radiograph:
+    """Return a film of the archives, which hold squares, at its original aspect ratio."""
+    rows, columns = square.pixels.shape
+    size = (round(columns * aspect), rows) if aspect >= 1.0 else (columns, round(rows / aspect))
+    return Radiograph(resized(square.pixels, size, cv2.INTER_LINEAR))

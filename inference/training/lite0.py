@@ -75,6 +75,29 @@ class InvertedBottleneck(nn.Module):
         return features + filtered if self.is_residual else filtered
 
 
+class Features(NamedTuple):
+    """What a network sees in films.
+
+    Attributes
+    ----------
+    maps
+        (films, channels, rows, columns): what a head reads.
+    texture
+        (films, numbers): mean and deviation of a middle layer. The last layer knows what tells diseases apart; a
+        hand, a film upside down or a negative differ from chest films before it.
+    """
+
+    maps: Tensor
+    texture: Tensor
+
+
+def texture_of(features: Tensor) -> Tensor:
+    """Return mean and deviation of each channel of (films, channels, rows, columns)."""
+    mean = features.mean(dim=(2, 3))
+    variance = (features - mean[:, :, None, None]).square().mean(dim=(2, 3))
+    return torch.cat([mean, (variance + 1e-6).sqrt()], dim=1)
+
+
 class Lite0(nn.Module):
     """Features of stride 16 that have seen what stride 32 sees: opacities are smaller than a cell of 32 pixels.
 
@@ -93,15 +116,12 @@ class Lite0(nn.Module):
         self.coarse = SameConv(COARSE, channels, 1)
         self.activation = nn.ReLU6()
 
-    def forward(self, films: Tensor) -> Tensor:
-        """Return features, (films, channels, rows / 16, columns / 16)."""
-        features = films
-        for block in self.trunk[:FINE_BLOCKS]:
-            features = block(features)
+    def forward(self, films: Tensor) -> Features:
+        """Return features of stride 16."""
+        features = self.trunk[:FINE_BLOCKS](films)
         coarse = self.coarse(self.trunk[FINE_BLOCKS:](features))
         wide = interpolate(coarse, scale_factor=2.0, mode="bilinear", align_corners=False)
-        summed: Tensor = self.activation(self.fine(features) + wide)
-        return summed
+        return Features(self.activation(self.fine(features) + wide), texture_of(features))
 
 
 def bottlenecks() -> list[nn.Module]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from inference.preprocessing import Preprocessing
 from inference.progress import Step
-from inference.training.network import FilmClassifier, new_classifier
+from inference.training.network import FilmClassifier, Reading, new_classifier
 from inference.training.pool import Batch, FilmPool, batches
 from inference.training.recipe import Recipe, Schedule
 from inference.types import Radiograph
@@ -139,11 +139,14 @@ def averaged_classifier(run: Run) -> FilmClassifier:
 
 def logits_of(classifier: FilmClassifier, pool: FilmPool, preprocessing: Preprocessing) -> Floats:
     """Return the logits of films without augmentation, (films, findings)."""
-    with torch.inference_mode():
-        rows = [
-            classifier(
-                torch.from_numpy(preprocessing.prepare(Radiograph(pool.film(index))).tensor[np.newaxis])
-            ).logits.numpy()
-            for index in range(len(pool.films))
-        ]
-    return np.concatenate(rows)
+    films = (pool.film(index) for index in range(len(pool.films)))
+    return np.concatenate([reading.logits.numpy() for reading in readings_of(classifier, films, preprocessing)])
+
+
+def readings_of(classifier: FilmClassifier, films: Iterable[Floats], preprocessing: Preprocessing) -> Iterator[Reading]:
+    """Yield what a classifier says of each film in [0, 1], one at a time: on a CPU a batch gains nothing."""
+    for film in films:
+        tensor = torch.from_numpy(preprocessing.prepare(Radiograph(film)).tensor[np.newaxis])
+        with torch.inference_mode():
+            reading: Reading = classifier(tensor)
+        yield reading

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
-from inference.training.lite0 import imagenet_lite0
+from inference.training.lite0 import Features, imagenet_lite0, texture_of
 
 
 class Reading(NamedTuple):
@@ -28,7 +28,7 @@ class Reading(NamedTuple):
     cams
         (films, findings, rows, columns): the mean of each is its logit.
     embedding
-        (films, channels): what the logits are linear in.
+        (films, numbers): first the channels that the logits are linear in, then the texture.
     """
 
     logits: Tensor
@@ -42,7 +42,7 @@ class FilmClassifier(nn.Module):
     Parameters
     ----------
     features
-        Module that gives (films, channels, rows, columns); its `trunk` is a sequence of blocks.
+        Module that gives `Features`; its `trunk` is a sequence of blocks.
     """
 
     def __init__(self, features: nn.Module, channels: int, findings: int = 1, dropout: float = 0.2) -> None:
@@ -55,9 +55,10 @@ class FilmClassifier(nn.Module):
 
     def forward(self, films: Tensor) -> Reading:
         """Return logits, maps and embedding of films, (films, 1, rows, columns)."""
-        features = self.features(films)
-        cams = self.head(self.dropout(features))
-        return Reading(cams.mean(dim=(2, 3)), cams, features.mean(dim=(2, 3)))
+        features: Features = self.features(films)
+        cams = self.head(self.dropout(features.maps))
+        embedding = torch.cat([features.maps.mean(dim=(2, 3)), features.texture], dim=1)
+        return Reading(cams.mean(dim=(2, 3)), cams, embedding)
 
     def freeze(self, blocks: int) -> None:
         """Let the first blocks of the trunk learn no more; edges are edges, and half of the time goes there."""
@@ -87,10 +88,10 @@ class ResNet18(nn.Module):
         layers = list(resnet18(weights=None).children())[1:-2]  # without stem, pooling and head
         self.trunk = nn.Sequential(nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False), *layers)
 
-    def forward(self, films: Tensor) -> Tensor:
-        """Return features, (films, 512, rows / 32, columns / 32)."""
-        features: Tensor = self.trunk(films)
-        return features
+    def forward(self, films: Tensor) -> Features:
+        """Return features of stride 32."""
+        maps = self.trunk(films)
+        return Features(maps, texture_of(maps))
 
 
 LITE0_CHANNELS, RESNET18_CHANNELS = 512, 512

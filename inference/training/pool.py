@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import cv2
@@ -14,11 +15,12 @@ from torch import Tensor
 
 from inference.errors import MissingDataError
 from inference.film import display_pixels
-from inference.films import FilmFolder, LabelledFilm
+from inference.films import ADULTS, FilmFolder, LabelledFilm
 from inference.geometry import Geometry, resized
 from inference.preprocessing import Preprocessing
 from inference.training.augmentation import Augmentation
 from inference.training.recipe import Recipe
+from inference.training.transplant import Example, Transplant
 from inference.types import Radiograph
 
 Floats = NDArray[np.float32]
@@ -26,6 +28,8 @@ FractionBox = tuple[float, float, float, float]
 
 # Larger than any model's side, small enough to keep every film in memory.
 KEPT_SIDE = 320
+# Both parameters of the distribution of shares in a blend: mostly a little of the other film.
+MIXING = 0.4
 
 
 class Batch(NamedTuple):
@@ -83,6 +87,20 @@ class FilmPool:
             inside[round(y * rows) : round((y + height) * rows), round(x * columns) : round((x + width) * columns)] = 1
         return inside
 
+    def example(self, index: int) -> Example:
+        """Return a film as it is learned."""
+        return Example(self.film(index), self.boxed(index), self.films[index].target)
+
+    @cached_property
+    def opacities(self) -> NDArray[np.int64]:
+        """Indices of films with boxes."""
+        return np.flatnonzero([bool(boxes) for boxes in self.boxes])
+
+    @cached_property
+    def clear(self) -> NDArray[np.int64]:
+        """Indices of adults' films that radiologists called normal."""
+        return np.flatnonzero([film.population == ADULTS and film.is_normal for film in self.films])
+
 
 def kept_picture(radiograph: Radiograph) -> NDArray[np.uint8]:
     """Return a film as uint8, reduced where it is larger than needed."""
@@ -118,17 +136,48 @@ def batches(pool: FilmPool, recipe: Recipe, side: int, random: np.random.Generat
     augmentation = Augmentation(**recipe.augmentation.model_dump()) if recipe.augmentation else None
     preprocessing = replace(recipe.input.preprocessing(), side=side)
     order = drawn(pool.films, recipe, random)
+    transplant = Transplant(**recipe.transplant.model_dump()) if recipe.transplant else None
     for start in range(0, len(order) - recipe.schedule.batch + 1, recipe.schedule.batch):
         chosen = order[start : start + recipe.schedule.batch]
-        pairs = [(pool.film(index), pool.boxed(index)) for index in chosen]
+        examples = [pool.example(index) for index in chosen]
+        if transplant:
+            examples = [
+                transplanted(pool, transplant, each, pool.films[index], random)
+                for each, index in zip(examples, chosen, strict=True)
+            ]
         if augmentation:
-            pairs = [augmentation.changed(film, boxed, random) for film, boxed in pairs]
-        targets = np.array([[pool.films[index].target] for index in chosen], np.float32)
-        yield batch_of(pairs, targets, preprocessing)
+            examples = [Example(*augmentation.changed(each.film, each.boxed, random), each.target) for each in examples]
+        batch = batch_of(examples, preprocessing)
+        yield mixed(batch, random) if random.random() < recipe.schedule.mixed else batch
 
 
-def batch_of(pairs: Sequence[tuple[Floats, Floats]], targets: Floats, preprocessing: Preprocessing) -> Batch:
+def transplanted(
+    pool: FilmPool, transplant: Transplant, example: Example, film: LabelledFilm, random: np.random.Generator
+) -> Example:
+    """Return an example, with a region of another film where it suits."""
+    if not transplant.suits(film, random):
+        return example
+    opacity, clear = (pool.example(int(random.choice(donors))) for donors in (pool.opacities, pool.clear))
+    return transplant.put(example, opacity, clear, random)
+
+
+def batch_of(examples: Sequence[Example], preprocessing: Preprocessing) -> Batch:
     """Return films and their boxes on the grid of the network."""
-    films = np.stack([preprocessing.prepare(Radiograph(film)).tensor for film, _ in pairs])
-    boxed = np.stack([Geometry.fit(inside.shape, preprocessing.side).to_model(inside) for _, inside in pairs])
+    films = np.stack([preprocessing.prepare(Radiograph(each.film)).tensor for each in examples])
+    fitted = [(Geometry.fit(each.boxed.shape[:2], preprocessing.side), each.boxed) for each in examples]
+    boxed = np.stack([geometry.to_model(inside) for geometry, inside in fitted])
+    targets = np.array([[each.target] for each in examples], np.float32)
     return Batch(torch.from_numpy(films), torch.from_numpy(targets), torch.from_numpy(boxed))
+
+
+def mixed(batch: Batch, random: np.random.Generator) -> Batch:
+    """Return films blended in pairs with their targets; what is boxed lies on half a film only, and is not asked.
+
+    References
+    ----------
+    * Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018
+    """
+    share = float(random.beta(MIXING, MIXING))
+    order = torch.from_numpy(random.permutation(len(batch.films)))
+    films, targets = (share * each + (1.0 - share) * each[order] for each in (batch.films, batch.targets))
+    return Batch(films, targets, torch.zeros_like(batch.boxed))

@@ -39,6 +39,7 @@ class Schedule(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.02
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    mixed: Annotated[float, Field(ge=0, le=1)] = 0.0  # share of batches whose films are blended in pairs
     box_weight: Annotated[float, Field(ge=0)] = 0.0  # of the loss of maps beside that of scores
     precision: Literal["float32", "bfloat16"] = "float32"
     threads: Annotated[int, Field(ge=1)] = 2
@@ -77,6 +78,13 @@ class AugmentationSection(Section):
     erased: Annotated[float, Field(ge=0, le=1)] = 0.25
 
 
+class TransplantSection(Section):
+    """Keys of `inference.training.transplant.Transplant`."""
+
+    share: Annotated[float, Field(ge=0, le=1)]
+    diseased: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
 class Recipe(Section):
     """Everything that a run depends on beside the data."""
 
@@ -87,6 +95,7 @@ class Recipe(Section):
     network: NetworkSection = NetworkSection()
     schedule: Schedule
     augmentation: AugmentationSection | None = None  # None: films as they are
+    transplant: TransplantSection | None = None  # None: no region of one film is put on another
     card: CardText
 
     @model_validator(mode="after")

@@ -10,23 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from safetensors.torch import save_file
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
-from inference.figures import Outcome, auc
-from inference.films import ADULTS, CHILDREN, FilmFolder
-from inference.models.folder import sha256_of
+from inference.errors import MissingDataError
+from inference.figures import auc
+from inference.films import FilmFolder
 from inference.progress import Step
-from inference.scoring import sigmoid
-from inference.training.calibration import Scaling, best_scaling, best_threshold, mean_loss
-from inference.training.export import export
+from inference.training.calibration import Scaling, mean_loss
+from inference.training.finish import certain_by_population, write_folder
 from inference.training.loop import logits_of, trained
-from inference.training.network import FilmClassifier
+from inference.training.network import FilmClassifier, new_classifier
 from inference.training.pool import FilmPool
 from inference.training.recipe import Recipe, read_recipe
-from inference.training.written_card import card_text
 
-WEIGHTS, CHECKPOINT = "model.onnx", "checkpoint.safetensors"
+CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,9 @@ class Trainer:
     most_films: int | None = None
 
     def run(self) -> None:
-        """Train, calibrate and write weights, card and recipe."""
+        """Train, calibrate and write the model folder."""
         recipe = read_recipe(self.recipe_path)
-        folder = FilmFolder(self.data)
-        training, validation = (self._pool(folder, recipe, split) for split in ("train", "validation"))
+        training, validation = self._pools(recipe)
         self.out.mkdir(parents=True, exist_ok=True)
         with (self.out / "training.jsonl").open("w", encoding="utf-8") as log:
             begun = time.monotonic()
@@ -70,7 +68,33 @@ class Trainer:
                 save_file(weights, self.out / CHECKPOINT)
 
             classifier = trained(recipe, training, report, epoch_done)
-        self._write(recipe, classifier, validation)
+        self._write(recipe, classifier, (training, validation))
+
+    def finish(self, checkpoint: Path) -> None:
+        """Calibrate and write the model folder of weights that a run left after one of its epochs.
+
+        Raises
+        ------
+        MissingDataError
+            The weights are not those of the recipe's network.
+        """
+        recipe = read_recipe(self.recipe_path)
+        torch.set_num_threads(recipe.schedule.threads)
+        classifier = new_classifier(recipe.network.architecture, len(recipe.card.findings), recipe.seed)
+        try:
+            classifier.load_state_dict(load_file(checkpoint))
+        except (OSError, RuntimeError, SafetensorError) as error:
+            raise MissingDataError(f"{checkpoint}: no weights of {recipe.network.architecture}") from error
+        self._write(recipe, classifier.eval(), self._pools(recipe))
+
+    def _write(self, recipe: Recipe, classifier: FilmClassifier, pools: tuple[FilmPool, FilmPool]) -> None:
+        self.out.mkdir(parents=True, exist_ok=True)
+        write_folder(recipe, classifier, *pools, out=self.out)
+        shutil.copyfile(self.recipe_path, self.out / "recipe.toml")
+
+    def _pools(self, recipe: Recipe) -> tuple[FilmPool, FilmPool]:
+        folder = FilmFolder(self.data)
+        return self._pool(folder, recipe, "train"), self._pool(folder, recipe, "validation")
 
     def _pool(self, folder: FilmFolder, recipe: Recipe, split: str) -> FilmPool:
         films = [film for film in folder.films(recipe.seed, recipe.protocol.split) if film.split == split]
@@ -78,23 +102,6 @@ class Trainer:
             kept = np.random.default_rng(recipe.seed).permutation(len(films))[: self.most_films]
             films = [films[index] for index in sorted(kept)]
         return FilmPool.load(folder, films)
-
-    def _write(self, recipe: Recipe, classifier: FilmClassifier, validation: FilmPool) -> None:
-        export(classifier, recipe.input.side, self.out / WEIGHTS)
-        scaling, threshold = operating_point(recipe, classifier, validation)
-        digest = sha256_of(self.out / WEIGHTS)
-        text = card_text(recipe, WEIGHTS, digest, scaling, threshold)
-        (self.out / "card.toml").write_text(text, encoding="utf-8")
-        shutil.copyfile(self.recipe_path, self.out / "recipe.toml")
-
-
-def certain_by_population(pool: FilmPool) -> dict[str, NDArray[np.bool_]]:
-    """Return, for each population that is there, which films are its and have a sure label."""
-    members = {
-        population: np.array([film.population == population and film.is_certain for film in pool.films])
-        for population in (CHILDREN, ADULTS)
-    }
-    return {population: chosen for population, chosen in members.items() if chosen.any()}
 
 
 def validation_curve(classifier: FilmClassifier, pool: FilmPool, recipe: Recipe) -> dict[str, float]:
@@ -106,16 +113,3 @@ def validation_curve(classifier: FilmClassifier, pool: FilmPool, recipe: Recipe)
         curve[f"{population}_loss"] = mean_loss([logits[chosen]], [truth[chosen]], Scaling(1.0, 0.0))
         curve[f"{population}_auc"] = auc(logits[chosen], truth[chosen])
     return curve
-
-
-def operating_point(recipe: Recipe, classifier: FilmClassifier, pool: FilmPool) -> tuple[Scaling, float]:
-    """Return scaling and threshold from the films of the validation split whose label is sure."""
-    logits = logits_of(classifier, pool, recipe.input.preprocessing())[:, 0].astype(np.float64)
-    chosen = list(certain_by_population(pool).values())
-    truth = np.array([film.target >= 0.5 for film in pool.films])
-    subjects = np.array([film.subject for film in pool.films])
-    scaling = best_scaling([logits[each] for each in chosen], [truth[each] for each in chosen])
-    scores = sigmoid(scaling.scaled(logits).astype(np.float32)).astype(np.float64)
-    outcomes = [Outcome(scores[each], truth[each], subjects[each]) for each in chosen]
-    normal = np.array([film.is_normal for film in pool.films])
-    return scaling, best_threshold(outcomes, [scores[each & normal] for each in chosen if (each & normal).any()])

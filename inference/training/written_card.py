@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel
 
@@ -11,16 +13,33 @@ from inference.training.calibration import Scaling
 from inference.training.recipe import Recipe
 
 
-def card_text(recipe: Recipe, weights: str, digest: str, scaling: Scaling, threshold: float) -> str:
-    """Return the text of ``card.toml``."""
+class Decided(NamedTuple):
+    """What validation films decided."""
+
+    scaling: Scaling
+    threshold: float
+
+
+def card_text(recipe: Recipe, decided: Decided, digests: Mapping[str, str]) -> str:
+    """Return the text of ``card.toml``.
+
+    Parameters
+    ----------
+    digests
+        sha256 of each file, the weights first; the others are named for the section of the card.
+    """
     card = recipe.card.model_dump(exclude={"findings", "explanation"}, mode="json")
     lines = [f"{key} = {literal(value)}" for key, value in card.items()]
     if recipe.card.explanation is not None:
         lines.append(f"explanation = {literal(recipe.card.explanation.model_dump())}")
-    weights_table = {"kind": "onnx", "file": weights, "sha256": digest}
-    lines += table("[weights]", weights_table) + table("[input]", plain(recipe.input))
+    (weights, digest), *beside = digests.items()
+    lines += table("[weights]", {"kind": "onnx", "file": weights, "sha256": digest})
+    for file, own in beside:
+        lines += table(f"[{Path(file).stem}]", {"file": file, "sha256": own})
+    lines += table("[input]", plain(recipe.input))
     for finding in recipe.card.findings:
-        lines += table("[[findings]]", {**plain(finding), "threshold": threshold, **scaling._asdict()})
+        values = {**plain(finding), "threshold": decided.threshold, **decided.scaling._asdict()}
+        lines += table("[[findings]]", values)
     return "\n".join(lines) + "\n"
 
 

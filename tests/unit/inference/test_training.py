@@ -44,7 +44,7 @@ def test_a_logit_is_the_mean_of_its_map(classifier: FilmClassifier) -> None:
 
 
 def test_the_map_equals_grad_cam(classifier: FilmClassifier) -> None:
-    features = classifier.features(torch.randn(1, 1, 96, 96)).detach().requires_grad_()
+    features = classifier.features(torch.randn(1, 1, 96, 96)).maps.detach().requires_grad_()
     logit = classifier.head(features).mean(dim=(2, 3))
     (gradient,) = torch.autograd.grad(logit.sum(), features)
     # Selvaraju et al., ICCV 2017: weights are the gradients pooled over the map.
@@ -83,7 +83,7 @@ def short_recipe(folder: Path) -> Path:
     start, end = text.index("steps = "), text.index("batch = 32")
     text = text[:start] + "steps = [{ epochs = 1, side = 64 }]\nfilms_per_epoch = 32\n" + text[end:]
     text = (
-        text.replace("batch = 32", "batch = 8").replace("side = 224", "side = 64").replace("threads = 2", "threads = 1")
+        text.replace("batch = 32", "batch = 8").replace("side = 192", "side = 64").replace("threads = 2", "threads = 1")
     )
     start, end = text.index("[shares]"), text.index("[input]")
     text = text[:start] + '[shares]\n"children-" = 0.5\n"adults-" = 0.5\n\n' + text[end:]
