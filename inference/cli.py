@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -21,6 +21,7 @@ said = Console(stderr=True)
 
 ModelFolder = Annotated[Path, typer.Option("--model", help="Model folder; default: the shipped model.")]
 DataFolder = Annotated[Path, typer.Option("--data", exists=True, file_okay=False, help="Folder of films and tables.")]
+Split = Literal["test", "validation"]
 OutFolder = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder to write to.")]
 
 
@@ -85,22 +86,45 @@ def evaluate(
     data: DataFolder,
     out: OutFolder,
     model: ModelFolder = DEFAULT_MODEL,
+    split: Annotated[Split, typer.Option(help="validation: for choices, which are never made on test films.")] = "test",
 ) -> None:
-    """Measure a model on the films that its recipe kept for tests, and write evaluation.json."""
-    from inference.evaluation import Evaluation, tables  # noqa: PLC0415 - imports what only this needs
-    from inference.training.recipe import read_recipe  # noqa: PLC0415
+    """Measure a model on the films that its recipe kept for tests, and write a report page with its figures."""
+    from inference.evaluation import Evaluation, protocol_of  # noqa: PLC0415 - imports what only this needs
+    from inference.evaluation.page import write_page  # noqa: PLC0415
+    from inference.evaluation.tables import tables  # noqa: PLC0415
 
     try:
         loaded = load_model(model)
         with bars() as progress:
-            report = Evaluation(loaded, data, read_recipe(model / "recipe.toml").seed).report(progress)
+            measured = Evaluation(loaded, data, protocol_of(model), split).measured(progress)
+            measured.write(out)
+            write_page(measured, model / "training.jsonl", out, progress)
     except InferenceError as error:
         raise stop(error) from error
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "evaluation.json").write_text(report.json(), encoding="utf-8")
     output = Console()
-    for table in tables(report):
+    for table in tables(measured.report):
         output.print(table)
+    said.print(f"{out / 'index.html'}: the report", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def compare(
+    models: Annotated[list[Path], typer.Argument(exists=True, file_okay=False, help="Two model folders or more.")],
+    data: DataFolder,
+    out: OutFolder,
+) -> None:
+    """Measure models on the films that none of them was trained or chosen on, and write a report page."""
+    from inference.evaluation.comparison import Comparison, contenders_in  # noqa: PLC0415 - imports what only this needs
+    from inference.evaluation.comparison_page import write_comparison  # noqa: PLC0415
+
+    try:
+        with bars() as progress:
+            compared = Comparison(contenders_in(models), data).compared(progress)
+            compared.write(out)
+            write_comparison(compared, out, progress)
+    except InferenceError as error:
+        raise stop(error) from error
+    said.print(f"{out / 'index.html'}: the report", soft_wrap=True, highlight=False)
 
 
 @app.command()

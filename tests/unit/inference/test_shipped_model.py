@@ -212,8 +212,8 @@ def test_evaluate_measures_the_films_that_the_recipe_kept_for_tests(
     chest_films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "inference.evaluation.POPULATIONS",
-        {"adults": lambda film: film.stratum == "adults-Normal" and film.split == "test"},
+        "inference.evaluation.populations.POPULATIONS",
+        {"subject": {"adults": lambda film: film.stratum == "adults-Normal" and film.split == "test"}},
     )
 
     result = CliRunner().invoke(app, ["evaluate", "--data", str(chest_films), "--out", str(tmp_path)])

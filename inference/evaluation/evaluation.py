@@ -1,0 +1,148 @@
+"""A model, the films that it was kept from, and everything that is measured on them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import Progress
+
+from inference.errors import FilmError
+from inference.evaluation.embedding import Scatter, scatters_of
+from inference.evaluation.outcomes import operating_points, outcome_of, refusals
+from inference.evaluation.pointing import Pointed, pointed, pointing_of
+from inference.evaluation.populations import ALL_ADULTS, NORMAL_ADULTS, cohorts_of
+from inference.evaluation.protocol import TEST, Protocol
+from inference.evaluation.reading import Reader, Reading
+from inference.evaluation.reference import references_of
+from inference.evaluation.report import NormalAdults, Report
+from inference.evaluation.subgroups import subgroups_of
+from inference.figures import Figure, figure, measures, resampled, summary
+from inference.films import ADULTS, NORMAL, OPACITY, FilmFolder
+from inference.models import Model
+
+Named = Mapping[str, Sequence[Reading]]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a model said of the films of a split, and what follows from it.
+
+    Attributes
+    ----------
+    readings
+        By population; a film that belongs to two is read once.
+    pointed
+        The adults' films with boxes of opacities.
+    """
+
+    model: Model
+    folder: FilmFolder
+    readings: Named
+    pointed: Sequence[Pointed]
+    scatters: Sequence[Scatter]
+    report: Report
+
+    @property
+    def stored(self) -> Named:
+        """Readings of films as the archives hold them."""
+        return {name: each for name, each in self.readings.items() if not each[0].case.restored}
+
+    def write(self, out: Path) -> None:
+        """Write `evaluation.json` and `predictions.csv`."""
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "evaluation.json").write_text(self.report.json(), encoding="utf-8")
+        with (out / "predictions.csv").open("w", newline="", encoding="utf-8") as lines:
+            table = csv.writer(lines)
+            table.writerow(("population", "file", "label", "score", "subject", "split", "refused"))
+            table.writerows(row_of(name, reading) for name, each in self.readings.items() for reading in each)
+
+
+def row_of(population: str, reading: Reading) -> tuple[object, ...]:
+    """Return a line of `predictions.csv`."""
+    film = reading.case.film
+    score = "" if reading.score is None else f"{reading.score:.6f}"
+    refused = reading.answer.code if isinstance(reading.answer, FilmError) else ""
+    return (population, film.file, int(reading.truth), score, film.subject, film.split, refused)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Reads the films of a split with a model and measures what it says.
+
+    Attributes
+    ----------
+    protocol
+        That of the recipe, or training films are measured.
+    split
+        ``test``, or ``validation`` for choices, which are never made on test films.
+    """
+
+    model: Model
+    data: Path
+    protocol: Protocol
+    split: str = TEST
+
+    def measured(self, progress: Progress) -> Measured:
+        """Return all readings and figures of the first finding."""
+        folder = FilmFolder(self.data)
+        named = self._read(folder, progress)
+        stored = {name: each for name, each in named.items() if not each[0].case.restored}
+        boxed = pointed(self.model, stored.get(ALL_ADULTS, ()), folder.boxes([OPACITY]))
+        scatters = scatters_of({name: each for name, each in stored.items() if name != NORMAL_ADULTS})
+        report = self._report(folder, named, boxed, scatters, progress)
+        return Measured(self.model, folder, named, boxed, scatters, report)
+
+    def _read(self, folder: FilmFolder, progress: Progress) -> dict[str, list[Reading]]:
+        """Return the readings of each population."""
+        cohorts = cohorts_of(self.protocol.kept(folder, self.split), self.protocol.split)
+        cases = [case for cohort in cohorts for case in cohort.cases]
+        readings = Reader(self.model, folder).read(cases, progress, "reading films")
+        return {cohort.name: [readings[case] for case in cohort.cases] for cohort in cohorts}
+
+    def _report(
+        self,
+        folder: FilmFolder,
+        named: Named,
+        boxed: Sequence[Pointed],
+        scatters: Sequence[Scatter],
+        progress: Progress,
+    ) -> Report:
+        card, threshold = self.model.card, self.model.card.findings[0].threshold
+        outcomes = {name: outcome_of(readings) for name, readings in named.items()}
+        adults = {name: each for name, each in named.items() if each[0].case.film.population == ADULTS}
+        parts = {name: each for name, each in named.items() if not each[0].case.restored and name != NORMAL_ADULTS}
+        populations = {
+            name: {**summary(outcomes[name], threshold), "refused": refusals(readings)}
+            for name, readings in progress.track(named.items(), description="intervals")
+        }
+        return Report(
+            model=card.name, version=card.version, digest=card.digest, threshold=threshold,
+            seed=self.protocol.seed, protocol=self.protocol.split, split=self.split,
+            populations=populations,
+            operating_points={name: operating_points(outcome) for name, outcome in outcomes.items()},
+            pointing=pointing_of(boxed),
+            normal_adults=normal_adults(adults, threshold),
+            reference=references_of(folder, adults),
+            subgroups=subgroups_of(folder, parts, threshold),
+            class_separation={each.population: each.ratio for each in scatters},
+        )  # fmt: skip
+
+
+def normal_adults(adults: Named, threshold: float) -> NormalAdults | None:
+    """Return what becomes of normal adults, None where none was read."""
+    readings = adults.get(NORMAL_ADULTS, ())
+    normal = outcome_of([each for each in readings if each.case.film.stratum == f"{ADULTS}-{NORMAL}"])
+    if not len(normal.truth):
+        return None
+    flagged = normal.scores >= threshold
+    share = figure(normal, lambda scores, _: float((scores >= threshold).mean()), resampled(normal.subjects, seed=0))
+    return NormalAdults(len(flagged), int(flagged.sum()), share, specificity_of(readings))
+
+
+def specificity_of(readings: Sequence[Reading]) -> Figure:
+    """Return the specificity at the threshold that finds 80 % of the opacities."""
+    outcome = outcome_of(readings)
+    return figure(outcome, measures(0.5)["specificity_at_sensitivity_80"], resampled(outcome.subjects, seed=0))

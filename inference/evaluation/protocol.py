@@ -1,0 +1,66 @@
+"""Which films a model was kept from, as the recipe beside its weights says."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.errors import InvalidRecipeError
+from inference.films import ADULTS, BY_FILM, BY_SUBJECT, FilmFolder, LabelledFilm
+
+TEST, VALIDATION = "test", "validation"
+# The official test folder is a test for every model that is split by subject.
+SPLITS = {TEST: ("test", "official-test"), VALIDATION: ("validation",)}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How films were split before training.
+
+    Attributes
+    ----------
+    split
+        ``subject`` or ``film``.
+    """
+
+    seed: int
+    split: str = BY_SUBJECT
+
+    def __post_init__(self) -> None:
+        if self.split not in (BY_SUBJECT, BY_FILM):
+            raise InvalidRecipeError(f"protocol.split: {self.split!r} is none of {BY_SUBJECT}, {BY_FILM}")
+
+    def films(self, folder: FilmFolder) -> list[LabelledFilm]:
+        """Return every film with its split; adults too where training knew children only."""
+        films = folder.films(self.seed, self.split)
+        if self.split == BY_SUBJECT:
+            return films
+        return films + [film for film in folder.films(self.seed) if film.population == ADULTS]
+
+    def kept(self, folder: FilmFolder, split: str) -> list[LabelledFilm]:
+        """Return the films of a split, a key of `SPLITS`."""
+        return [film for film in self.films(folder) if film.split in SPLITS[split]]
+
+    def seen(self, folder: FilmFolder) -> list[LabelledFilm]:
+        """Return the films that training or its choices rested on."""
+        films = folder.films(self.seed, self.split)
+        return [film for film in films if film.split in ("train", "validation")]
+
+
+def protocol_of(model_folder: Path) -> Protocol:
+    """Return the protocol in ``recipe.toml`` of a model folder; only this part is read, so no torch is needed.
+
+    Raises
+    ------
+    InvalidRecipeError
+        No recipe, no seed in it, or an unknown split.
+    """
+    path = model_folder / "recipe.toml"
+    try:
+        recipe = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Protocol(int(recipe["seed"]), str(recipe.get("protocol", {}).get("split", BY_SUBJECT)))
+    except KeyError as error:
+        raise InvalidRecipeError(f"{path}: seed not found; it decides which films are test films") from error
+    except (OSError, ValueError) as error:
+        raise InvalidRecipeError(f"{path}: {error}") from error
