@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from inference.allocator import keep_freed_memory
 from inference.errors import UnreadablePixelsError
 from inference.film import read_film
 from inference.guard import Guard
@@ -33,7 +34,7 @@ def prepared_film(file: Path, guard: Guard, preprocessing: Preprocessing) -> Pre
 
 def new_pool() -> ProcessPoolExecutor:
     """Return a pool of one process that shares no memory with this one."""
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), keep_freed_memory)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from inference.errors import FilmError, HungError
 from inference.models.model import Answer, Model
 from inference.preprocessing import PreparedFilm
-from inference.serving.memory import BatchLimit, is_out_of_memory
+from inference.serving.memory import BatchLimit, is_out_of_memory, without_frames
 from inference.serving.watchdog import Watchdog
 
 # A refusal of the model is a FilmError; any other error is what the network raised for this film by itself.
@@ -58,7 +58,7 @@ class Attempts:
                 return list(self.model.predict([film.film for film in films]))
         except Exception as error:
             # The frames of the traceback hold the very batch that found no room.
-            return error.with_traceback(None) if is_out_of_memory(error) else error
+            return without_frames(error) if is_out_of_memory(error) else error
 
 
 def settled(outcome: Outcome) -> Answer | FilmError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 # ONNX Runtime raises its `Fail` or `RuntimeException` with one of these; CUDA and its libraries say the others.
@@ -21,10 +22,27 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     By name, since torch need not be installed: torch.OutOfMemoryError is a RuntimeError.
     """
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    text = str(error).lower()
-    return any(each in text for each in SAYS_SO)
+    return any(
+        isinstance(each, MemoryError)
+        or type(each).__name__ == "OutOfMemoryError"
+        or any(words in str(each).lower() for words in SAYS_SO)
+        for each in causes(error)
+    )
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it was raised from."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def without_frames(error: Exception) -> Exception:
+    """Return an error that holds none of the arrays of those who raised it."""
+    for each in causes(error):
+        each.__traceback__ = each.__context__ = None
+    return error
 
 
 @dataclass

@@ -77,7 +77,7 @@ def test_a_map_that_points_elsewhere_is_a_mismatch(model: Model, golden: Golden)
 class BrokenDevice:
     """A network on a device whose memory forgets: it gives what is no number."""
 
-    side = outputs = None
+    grid = outputs = None
 
     def run(self, films: np.ndarray) -> Outputs:
         return Outputs(np.full((len(films), 1), np.nan, np.float32))

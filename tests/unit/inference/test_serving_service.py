@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
@@ -36,7 +37,7 @@ class FaultyNetwork:
         Called with each batch; raises, sleeps, or does nothing.
     """
 
-    side = outputs = None
+    grid = outputs = None
 
     def __init__(self, fault: Fault = lambda _: None) -> None:
         self.fault = fault
@@ -94,7 +95,13 @@ def onnx_error() -> Exception:
     return Fail("[ONNXRuntimeError] : 1 : FAIL : bfc_arena.cc:360 Failed to allocate memory for requested buffer")
 
 
-@pytest.mark.parametrize("error", [torch_error, onnx_error, MemoryError])
+def wrapped_error() -> Exception:
+    error = ModelError("model.onnx: ONNX Runtime failed on cuda: see above")
+    error.__cause__ = onnx_error()
+    return error
+
+
+@pytest.mark.parametrize("error", [torch_error, onnx_error, wrapped_error, MemoryError])
 def test_out_of_memory_halves_the_batch_until_it_fits(
     model: Model, watchdog: Watchdog, error: Callable[[], Exception]
 ) -> None:
@@ -129,6 +136,21 @@ def test_a_real_shortage_of_onnx_runtime_is_known_as_one(model: Model) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
     assert is_out_of_memory(raised.value)
+
+
+def test_the_batch_that_found_no_room_is_let_go_before_its_halves_are_tried(model: Model, watchdog: Watchdog) -> None:
+    alive: list[weakref.ref[np.ndarray]] = []
+    left: list[bool] = []
+
+    def fault(films: np.ndarray) -> None:
+        left.extend(batch() is not None for batch in alive)
+        if len(films) > 1:
+            alive.append(weakref.ref(films))
+            raise torch_error()
+
+    attempts_of(model, FaultyNetwork(fault), watchdog).outcomes(named(model, [0, 1]))
+
+    assert [False, False] == left
 
 
 def test_another_failure_is_no_shortage_of_memory() -> None:

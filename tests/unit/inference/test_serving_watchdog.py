@@ -28,7 +28,7 @@ LIMIT_S = 0.2
 class SleepingNetwork:
     """A network that never ends on films that are brighter than 0.5; it can be ended, as ONNX Runtime can."""
 
-    side = outputs = None
+    grid = outputs = None
 
     def __init__(self) -> None:
         self.ended: dict[int, threading.Event] = {}
