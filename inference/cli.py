@@ -128,6 +128,21 @@ def compare(
 
 
 @app.command()
+def golden(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Model folder.")],
+    film: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A film that may be passed on.")],
+) -> None:
+    """Ask a model about a film, and keep both in its folder: every device must then give this answer."""
+    from inference.serving.recording import record_golden  # noqa: PLC0415 - imports what only this needs
+
+    try:
+        recorded = record_golden(folder, film)
+    except InferenceError as error:
+        raise stop(error) from error
+    print(f"{folder}: golden film with scores {', '.join(f'{score:.4f}' for score in recorded.scores)}")
+
+
+@app.command()
 def check(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
     """Say everything that is wrong with a model folder."""
     faults = list(faults_of_folder(folder))

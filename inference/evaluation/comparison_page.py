@@ -135,7 +135,8 @@ def disagreement(compared: Compared, population: str, key: str) -> Exhibit:
     return Exhibit(
         key, title,
         f"Look for what one model sees and the other does not: the {len(worst)} films of the widest gap in score among "
-        f"{len(rows)} on which calls differ; for each the maps of {first.label} (left) and of {other.label} (right).",
+        f"{len(rows)} on which calls differ; for each the maps of {first.label} (left) and of "
+        f"{other.label} (right), each scaled to its own peak.",
         f"{len(worst)} films with the maps of two models.",
         gallery_size(len(worst)), partial(draw_disagreed, compared=compared, rows=worst), on_black=True,
     )  # fmt: skip

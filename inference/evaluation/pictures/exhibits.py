@@ -161,7 +161,8 @@ def maps(measured: Measured) -> Exhibit:
     return Exhibit(
         "maps", title,
         "Look for the white cross, the maximum of the map, inside a blue box, which a radiologist drew around an "
-        f"opacity; these are the first {len(chosen)} of {len(measured.pointed)} films by name, not chosen.",
+        f"opacity; each map is scaled to its own peak, and these are the first {len(chosen)} of "
+        f"{len(measured.pointed)} films by name, not chosen.",
         f"{len(chosen)} films of adults with opacities, each bare and with map, boxes and maximum; "
         f"{sum(each.is_hit for each in chosen)} maxima lie in a box.",
         gallery_size(len(chosen)), partial(draw_maps, measured=measured, chosen=chosen), on_black=True,

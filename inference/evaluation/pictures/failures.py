@@ -35,7 +35,8 @@ def failures(measured: Measured, name: str, readings: Sequence[Reading], key: st
     return Exhibit(
         key, title,
         f"Look for what misled the model, or a label that looks wrong: the {len(missed[:MOST])} lowest scores of "
-        f"{len(missed)} missed pneumonias, then the {len(alarms[:MOST])} highest of {len(alarms)} false alarms.",
+        f"{len(missed)} missed pneumonias, then the {len(alarms[:MOST])} highest of {len(alarms)} false alarms, "
+        "with maps scaled to their own peaks.",
         f"{len(worst)} films on which the model is most wrong, each bare and with its map.",
         gallery_size(len(worst)), partial(draw_failures, measured=measured, worst=worst), on_black=True,
     )  # fmt: skip

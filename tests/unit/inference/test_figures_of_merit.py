@@ -7,7 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.figures import Outcome, auc, calibration_error, macro, resampled, roc_points, summary
+from inference.figures import (
+    Outcome,
+    auc,
+    average_precision,
+    calibration_error,
+    difference,
+    error_if_calibrated,
+    figure,
+    macro,
+    measures,
+    resampled,
+    roc_points,
+    specificity_at,
+    summary,
+)
 
 PAIRS = st.lists(st.tuples(st.integers(0, 10), st.booleans()), min_size=2, max_size=60)
 
@@ -69,3 +83,84 @@ def test_an_interval_holds_its_value_and_narrows_with_more_films() -> None:
         assert figure["low"] <= figure["value"] <= figure["high"]
         widths.append(figure["high"] - figure["low"])
     assert widths[1] < widths[0] / 2
+
+
+def outcome_of(count: int, seed: int) -> Outcome:
+    """Return films, three of each subject, whose score is the chance of their truth."""
+    random = np.random.default_rng(seed)
+    scores = random.random(count)
+    return Outcome(scores, random.random(count) < scores, (np.arange(count) // 3).astype(str))
+
+
+@given(PAIRS)
+def test_average_precision_is_the_mean_precision_at_the_positive_films(pairs: list[tuple[int, bool]]) -> None:
+    scores, truth = arrays_of(pairs)
+    precisions = [truth[scores >= score].mean() for score in scores[truth]]
+
+    assert pytest.approx(np.mean(precisions) if precisions else np.nan, nan_ok=True) == average_precision(scores, truth)
+
+
+@given(PAIRS, st.sampled_from([0.5, 0.8, 1.0]))
+def test_the_specificity_is_that_of_the_strictest_threshold_that_finds_enough(
+    pairs: list[tuple[int, bool]], sensitivity: float
+) -> None:
+    scores, truth = arrays_of(pairs)
+    enough = [each for each in scores if truth.any() and (scores[truth] >= each).mean() >= sensitivity - 1e-9]
+    expected = (scores[~truth] < max(enough)).mean() if enough and not truth.all() else np.nan
+
+    assert pytest.approx(expected, nan_ok=True) == specificity_at(scores, truth, sensitivity)
+
+
+@pytest.mark.parametrize(("count", "score"), [(100, 0.5), (400, 0.2), (2500, 0.1)])
+def test_the_error_of_exact_scores_is_the_mean_deviation_of_a_binomial_share(count: int, score: float) -> None:
+    expected = np.sqrt(2 * score * (1 - score) / (np.pi * count))  # of a normal distribution
+
+    found = error_if_calibrated(np.full(count, score))
+
+    assert pytest.approx(expected, rel=0.08) == found["value"]
+    assert found["low"] < found["value"] < found["high"]
+
+
+def test_exact_scores_show_the_error_that_exact_scores_show() -> None:
+    outcome = outcome_of(600, seed=1)
+    expected = error_if_calibrated(outcome.scores)
+
+    assert expected["low"] <= calibration_error(outcome.scores, outcome.truth) <= expected["high"]
+    assert calibration_error(outcome.scores**4, outcome.truth) > error_if_calibrated(outcome.scores**4)["high"]
+
+
+def test_a_model_differs_from_itself_by_exactly_nothing() -> None:
+    outcome = outcome_of(120, seed=2)
+    samples = resampled(outcome.subjects, seed=0)
+
+    for measure in measures(0.4).values():
+        assert {"value": 0.0, "low": 0.0, "high": 0.0} == difference((outcome, measure), (outcome, measure), samples)
+
+
+def test_a_paired_difference_is_narrower_than_its_parts() -> None:
+    first = outcome_of(300, seed=3)
+    noise = np.random.default_rng(4).normal(0, 0.02, 300)
+    second = Outcome(np.clip(first.scores + noise, 0, 1), first.truth, first.subjects)
+    samples = resampled(first.subjects, seed=0)
+
+    paired, alone = difference((first, auc), (second, auc), samples), figure(second, auc, samples)
+
+    assert paired["value"] == pytest.approx(auc(second.scores, second.truth) - auc(first.scores, first.truth), abs=1e-4)
+    assert paired["high"] - paired["low"] < (alone["high"] - alone["low"]) / 2
+
+
+def test_a_difference_of_other_films_is_refused() -> None:
+    first, second = outcome_of(30, seed=5), outcome_of(30, seed=6)
+
+    with pytest.raises(ValueError, match="needs the same films"):
+        difference((first, auc), (second, auc), resampled(first.subjects, seed=0))
+
+
+def test_no_films_have_no_figures() -> None:
+    nothing = Outcome(np.zeros(0), np.zeros(0, bool), np.zeros(0, str))
+
+    figures = summary(nothing, 0.5)
+
+    assert (0, 0) == (figures["films"], figures["positive"])
+    assert {"value": None, "low": None, "high": None} == figures["accuracy"]
+    assert {"value": None, "low": None, "high": None} == figures["calibration_error_if_calibrated"]
