@@ -70,8 +70,8 @@ def _open_sqlite(url: sa.URL, synchronous: str) -> sa.Engine:
     return engine
 
 
-def migrate(engine: sa.Engine) -> None:
-    """Bring the tables of the ledger up to date.
+def migrate(engine: sa.Engine, revision: str = "head") -> None:
+    """Bring the tables of the ledger up to date, or to an earlier revision.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def migrate(engine: sa.Engine) -> None:
     try:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
     except sa.exc.OperationalError as error:
         raise StartError(f"node.database: {engine.url.render_as_string()}: {error.orig}") from error
 

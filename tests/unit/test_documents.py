@@ -17,12 +17,13 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "BENCHMARKS.md")]
 
 
-def test_the_destinations_in_the_readme_are_valid(tmp_path: Path) -> None:
-    (table,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+def test_the_models_and_destinations_in_the_readme_are_valid(tmp_path: Path) -> None:
     file = tmp_path / "node.toml"
-    file.write_text(table)
+    file.write_text("\n".join(re.findall(r"```toml\n(.*?)```", README, re.DOTALL)))
+    settings = load_settings(file)
 
-    assert ["pacs", "ehr", "copies"] == [one.name for one in load_settings(file).destinations]
+    assert ["pacs", "ehr", "copies"] == [one.name for one in settings.destinations]
+    assert ["pneumonia", "fracture"] == [one.folder.name for one in settings.models]
 
 
 def test_the_commands_in_the_readme_exist() -> None:

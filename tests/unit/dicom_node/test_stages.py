@@ -11,20 +11,25 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_node.deliver import Acceptance, DestinationUnavailableError, RejectedError
+from dicom_node.errors import ModelUnavailableError
 from dicom_node.films import Source
 from dicom_node.ledger import deliveries, generations, views
 from dicom_node.ledger.arrivals import Arrivals
 from dicom_node.ledger.database import writing
 from dicom_node.ledger.generations import seal_due
-from dicom_node.pipeline import StudyResult
+from dicom_node.pipeline import Reading, StudyResult
 from dicom_node.receive.index import Opened, Released, Stored
 from dicom_node.results import Results
 from dicom_node.spool.spool import Spool
-from dicom_node.stages import MOST_READS, DeliverStage, ReadStage
+from dicom_node.stages import MODEL_WAIT_S, MOST_READS, DeliverStage, ReadStage
+from inference.types import Familiarity, ModelCard, Prediction, ReferenceCase
 from structured_reports.port import DICOM, Refusal, ResultObject
 from tests.unit.dicom_node.test_sealing import INSTANCE
 
 REPORT = ResultObject("report", "2.25.1", DICOM, b"the bytes", "1.2.840.10008.5.1.4.1.1.88.33", "1.2.840.10008.1.2.1")
+
+
+SOURCE = Source("a" * 64, Path("a.dcm"))
 
 
 @dataclass
@@ -157,6 +162,56 @@ def test_a_study_that_always_fails_is_refused_with_that_reason(database: sa.Engi
 
     assert delays[-1] is None
     assert "failed" == node.generations()[0]["reason_code"]
+
+
+def test_a_study_waits_for_its_model_without_limit_and_says_so(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    node = stages(database, tmp_path, error=ModelUnavailableError("the model a 1 cannot be used: no such device"))
+
+    delays = [node.read(1, "first") for _ in range(2 * MOST_READS + 2)]
+
+    (generation,) = node.generations()
+    assert {MODEL_WAIT_S} == set(delays)
+    assert ("sealed", "the model a 1 cannot be used: no such device") == (generation["state"], generation["waits_for"])
+    with database.connect() as connection:
+        assert 1 == views.waiting(connection)["waiting for a model"]
+
+
+def test_a_study_that_waited_is_read_when_its_model_is_there(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    stages(database, tmp_path, error=ModelUnavailableError("the model a 1 cannot be used")).read(1, "first")
+
+    stages(database, tmp_path).read(1, "first")
+
+    (generation,) = stages(database, tmp_path).generations()
+    assert ("refused", None) == (generation["state"], generation["waits_for"])
+
+
+def test_each_model_has_a_result_set_and_one_that_refuses_keeps_no_other_back(
+    database: sa.Engine, tmp_path: Path
+) -> None:
+    arrive(database)
+    card = ModelCard("a", "1", "0" * 64, (), "testing", references=("Doe 2020",))
+    familiarity = Familiarity(0.4, "", (ReferenceCase("NIH 1", "pneumonia", 0.9),))
+    readings = (
+        Reading("a 1", Prediction(card, (), familiarity), SOURCE, (REPORT,)),
+        Reading("b 1", Prediction(card, ()), SOURCE, (replace(REPORT, uid="2.25.2", content=b"of b"),)),
+        Reading("c 1", Refusal("view", "ViewPosition: LL"), SOURCE),
+    )
+    destination = FakeDestination()
+    node = stages(database, tmp_path, destination, result=StudyResult(readings))
+    node.read(1, "first")
+    node.deliver(1, "first")
+
+    (generation,) = node.generations()
+    assert "reported" == generation["state"]
+    assert [b"the bytes", b"of b"] == destination.got
+    assert ["a 1", "b 1"] == [one["model"] for one in generation["results"]]
+    assert [None, None, "view"] == [one["reason_code"] for one in generation["readings"]]
+    assert {"distance": 0.4, "nearest": [{"source": "NIH 1", "label": "pneumonia", "similarity": 0.9}]} == generation[
+        "readings"
+    ][0]["familiarity"]
+    assert ["Doe 2020"] == generation["readings"][0]["literature"]
 
 
 def delivered(database: sa.Engine, folder: Path, destination: FakeDestination) -> tuple[Stages, float | None]:
