@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from inference.cli import app
 from inference.errors import DigestMismatchError, InvalidCardError
 from inference.film import read_film
 from inference.models import DEFAULT_MODEL, Answer, Model, load_model
@@ -102,3 +104,37 @@ def test_a_file_that_is_no_golden_film_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidCardError, match="no golden film"):
         Golden.load(tmp_path / "known.npz")
+
+
+def test_a_model_folder_is_given_a_golden_film_and_another_one_later(folder: Path, clinical_film: Path) -> None:
+    for _ in range(2):
+        result = CliRunner().invoke(app, ["golden", str(folder), str(clinical_film)])
+        assert 0 == result.exit_code, result.output
+
+    card = (folder / "card.toml").read_text(encoding="utf-8")
+    loaded = load_model(folder)
+    assert 1 == card.count("[golden]")
+    assert loaded.golden is not None
+    assert loaded.golden.mismatch(answer_of(loaded, loaded.golden)) is None
+
+
+def test_a_section_behind_the_golden_one_stays(folder: Path, clinical_film: Path) -> None:
+    card = folder / "card.toml"
+    text = card.read_text(encoding="utf-8")
+    golden_section = text[text.index("[golden]") :]
+    card.write_text(text.replace(golden_section, "").replace("[input]", golden_section + "\n[input]"), encoding="utf-8")
+
+    result = CliRunner().invoke(app, ["golden", str(folder), str(clinical_film)])
+
+    assert 0 == result.exit_code, result.output
+    assert load_model(folder).preprocessing == load_model(DEFAULT_MODEL).preprocessing
+
+
+def test_a_film_that_cannot_be_read_becomes_no_golden_film(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no film")
+    before = (folder / "card.toml").read_text(encoding="utf-8")
+
+    result = CliRunner().invoke(app, ["golden", str(folder), str(tmp_path / "text")])
+
+    assert 2 == result.exit_code
+    assert before == (folder / "card.toml").read_text(encoding="utf-8")
