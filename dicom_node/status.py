@@ -46,6 +46,7 @@ def studies(node: Node, limit: int) -> Report:
     with node.database().connect() as connection:
         rows = views.newest_studies(connection, limit)
         waiting = views.waiting(connection)
+        faults = views.model_faults(connection)
     table = Table("study", "received", "instances", "state", "result", "delivered", title="Newest studies")
     for row in rows:
         latest = row["latest"]
@@ -58,7 +59,8 @@ def studies(node: Node, limit: int) -> Report:
             _delivered(latest),
         )
     line = ", ".join(f"{count} {what}" for what, count in waiting.items() if count) or "nothing waits"
-    return Report([table, line], {"studies": rows, "waiting": waiting})
+    broken = [f"[red]the model {escape(name)} cannot be used[/]: {escape(fault)}" for name, fault in faults.items()]
+    return Report([table, line, *broken], {"studies": rows, "waiting": waiting, "model_faults": dict(faults)})
 
 
 def timings(node: Node) -> Report:

@@ -75,7 +75,7 @@ class Watch:
                 stopping.wait(1.0)
 
     def _look_around(self) -> None:
-        self.executors.beat(self.executor)
+        self.executors.beat(self.executor, self.roster.faults())
         self.executors.reap(self.executor)
         self.roster.look()
         if self.seals:

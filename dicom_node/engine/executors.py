@@ -7,7 +7,9 @@ dbos takes up the work of an executor when one of the same name starts again. A 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import sqlalchemy as sa
 
@@ -26,12 +28,13 @@ class Executors:
     database: sa.Engine
     queues: Queues
 
-    def beat(self, name: str) -> None:
-        """Note that an executor is alive."""
+    def beat(self, name: str, faults: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Note that an executor is alive, and which models it cannot use."""
+        noted = {"seen_at": time.time(), "faults": dict(faults)}
         with writing(self.database) as connection:
-            row = sa.update(executor).where(executor.c.id == name).values(seen_at=time.time())
+            row = sa.update(executor).where(executor.c.id == name).values(noted)
             if not connection.execute(row).rowcount:
-                connection.execute(sa.insert(executor).values(id=name, seen_at=time.time()))
+                connection.execute(sa.insert(executor).values(id=name, **noted))
 
     def reap(self, alive: str) -> None:
         """Queue again what silent executors were doing."""

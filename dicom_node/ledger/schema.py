@@ -145,4 +145,6 @@ executor = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("seen_at", Float, nullable=False),
+    # Models that it cannot use: name to fault.
+    Column("faults", JSON),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_node.ledger.schema import association, delivery, generation, instance, reading, result, timing
+from dicom_node.ledger.schema import association, delivery, executor, generation, instance, reading, result, timing
 from dicom_node.study import study_key
 
 Row = dict[str, Any]
@@ -81,6 +81,14 @@ def waiting(connection: sa.Connection) -> Row:
         "waiting for a model": connection.execute(sealed.where(held)).scalar_one(),
         **_undelivered(connection),
     }
+
+
+def model_faults(connection: sa.Connection) -> Mapping[str, str]:
+    """Return the models that a worker cannot use, and why."""
+    faults: dict[str, str] = {}
+    for of_one in connection.execute(sa.select(executor.c.faults).order_by(executor.c.id)).scalars():
+        faults |= of_one or {}
+    return faults
 
 
 def _undelivered(connection: sa.Connection) -> Row:

@@ -47,7 +47,9 @@ def test_studies_wait_for_a_broken_model_while_others_are_read(tmp_path: Path, c
         (read,) = node.delivered("2.25.4711.1")["generations"]
         (refused,) = node.delivered("2.25.4711.3")["generations"]
         node.wait_for(lambda: "waits: the model broken" in node.command("explain", "2.25.4711.2").stdout, 30)
+        node.wait_for(lambda: "the model broken cannot be used" in node.command("status").stdout, 30)
         assert "1 waiting for a model" in node.command("status").stdout
+        assert node.command("check").returncode == 1
         assert not [one for one in peer.datasets() if one.StudyInstanceUID == "2.25.4711.2"]
 
         (tmp_path / "away").rename(broken / "model.onnx")

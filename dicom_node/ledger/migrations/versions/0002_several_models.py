@@ -10,6 +10,7 @@ down_revision = "0001"
 def upgrade() -> None:
     op.add_column("association", sa.Column("called_ae", sa.String(length=16), server_default="", nullable=False))
     op.add_column("generation", sa.Column("waits_for", sa.Text(), nullable=True))
+    op.add_column("executor", sa.Column("faults", sa.JSON(), nullable=True))
     op.create_table(
         "reading",
         sa.Column("id", sa.Integer(), nullable=False),
