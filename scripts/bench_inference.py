@@ -145,13 +145,18 @@ def logits_of(outputs: object) -> object:
 
 
 def cost_of_maps(bench: Bench, runs: int) -> float | None:
-    """Return the cost of all outputs over that of the logits alone, by one graph; None without such a graph."""
+    """Return the cost of all outputs over that of the logits alone, by one graph; None without such a graph.
+
+    In processor time: beside other load two runs that take turns can fall into step with it.
+    """
     network = bench.model.network
     if not isinstance(network, OnnxNetwork):
         return None
     session, films = network.session, bench.batch(1)
     wanted: list[list[str] | None] = [None, [session.get_outputs()[0].name]]
-    turns = [[seconds(lambda names=names: session.run(names, {INPUT: films})) for names in wanted] for _ in range(runs)]
+    turns = [
+        [spent(lambda names=names: session.run(names, {INPUT: films}))[1] for names in wanted] for _ in range(runs)
+    ]
     everything, logits = (statistics.median(times) for times in zip(*turns[2:], strict=True))
     return everything / logits
 
