@@ -17,13 +17,14 @@ from inference.evaluation.pictures.exhibit import Exhibit
 from inference.evaluation.pictures.failures import failure_exhibits
 from inference.evaluation.pictures.gallery import Shown, bare_and_mapped, draw_gallery, gallery_size
 from inference.evaluation.pictures.space import FEWEST, Plane, draw_embedding, draw_spread
-from inference.evaluation.pictures.style import rows_of
+from inference.evaluation.pictures.style import columns_of, rows_of
 from inference.evaluation.pointing import Pointed
 from inference.evaluation.populations import NORMAL_ADULTS
 from inference.figures import Outcome
 from inference.films import OPACITY
 
-PANEL_INCHES = 4.1
+# Width of a picture by panels side by side.
+PANEL_INCHES = {1: 4.1, 2: 7.4, 3: 10.8}
 MOST_MAPS = 12
 NO_EMBEDDING = "This model gives no embedding, so there is nothing to draw."
 
@@ -201,8 +202,8 @@ def subgroups(measured: Measured) -> Exhibit:
 
 def panel_size(count: int, row_inches: float) -> tuple[float, float]:
     """Return the size of a picture of panels in inches."""
-    across = min(3, count)
-    return (3.6 * across if across > 1 else PANEL_INCHES, row_inches * rows_of(count))
+    across = columns_of(count)
+    return (PANEL_INCHES[across], row_inches * rows_of(count))
 
 
 def figure_of(figure: object) -> str:

@@ -81,9 +81,9 @@ def draw_map(axes: Axes, film: Shown) -> None:
         opacity = np.clip((film.saliency - CLEAR_BELOW) / (1.0 - CLEAR_BELOW), 0.0, 1.0) * MOST_OPAQUE
         axes.imshow(film.saliency, cmap="inferno", vmin=0.0, vmax=1.0, alpha=opacity)
     elif film.has_map:
-        axes.text(
-            0.5, 0.5, "no map:\nnothing speaks\nfor the finding", transform=axes.transAxes, ha="center", va="center"
-        )
+        ground = {"facecolor": "black", "edgecolor": "none", "alpha": 0.75}
+        words = "no map: nothing speaks\nfor the finding"
+        axes.text(0.5, 0.04, words, transform=axes.transAxes, ha="center", va="bottom", fontsize=9, bbox=ground)
     rows, columns = film.pixels.shape
     for x, y, width, height in film.boxes:
         place, size = (x * columns, y * rows), (width * columns, height * rows)

@@ -14,7 +14,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-NEGATIVE, POSITIVE, THIRD, FOURTH, FIFTH = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
+# The blue is lighter than theirs, so that it is seen on both papers.
+NEGATIVE, POSITIVE, THIRD, FOURTH, FIFTH = "#1F86D1", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
 SERIES = (NEGATIVE, POSITIVE, THIRD, FOURTH, FIFTH)
 # Class by colour and by sign, so that a print without colour says the same.
 CLASS_NAMES = ("no pneumonia", "pneumonia")
@@ -55,18 +56,22 @@ def write(path: Path, size: tuple[float, float], draw: Draw, paper: Mapping[str,
         figure.savefig(path, metadata={"Software": None})
 
 
-def panels(figure: Figure, count: int, columns: int = 3) -> list[Axes]:
+def columns_of(count: int) -> int:
+    """Return how many panels stand side by side: at most three, and two where four would leave one alone."""
+    return 2 if count == 4 else max(1, min(3, count))
+
+
+def rows_of(count: int) -> int:
+    """Return how many rows panels make."""
+    return -(-count // columns_of(count))
+
+
+def panels(figure: Figure, count: int) -> list[Axes]:
     """Return that many axes in rows; places that are left over stay empty."""
-    across = min(columns, count)
-    grid = figure.subplots(-(-count // across), across, squeeze=False).ravel().tolist()
+    grid: list[Axes] = figure.subplots(rows_of(count), columns_of(count), squeeze=False).ravel().tolist()
     for spare in grid[count:]:
         spare.set_axis_off()
-    return list(grid[:count])
-
-
-def rows_of(count: int, columns: int = 3) -> int:
-    """Return how many rows `panels` makes."""
-    return -(-count // min(columns, max(1, count)))
+    return grid[:count]
 
 
 def unit_square(axes: Axes, across: str, up: str) -> None:
