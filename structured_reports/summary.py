@@ -14,6 +14,7 @@ from structured_reports.header import SourceHeader, read_header
 from structured_reports.part10 import sealed
 from structured_reports.port import Refusal, ReportRequest, ResultObject
 from structured_reports.secondary_capture import secondary_capture
+from structured_reports.summary_context import context_lines, draw_context, height_of
 from structured_reports.summary_films import draw_films
 from structured_reports.summary_verdict import draw_verdict
 from structured_reports.text import NOT_PERFORMED, model_line, sentence
@@ -35,6 +36,7 @@ SMALLEST_TEXT = 22
 _MIDDLE = WIDTH / 2
 _MARGIN = 60
 _TEXT_WIDTH = WIDTH - 2 * _MARGIN
+_FOOTER = 914
 
 
 def summary(request: ReportRequest, built: Mapping[str, ResultObject]) -> ResultObject:
@@ -46,15 +48,20 @@ def summary(request: ReportRequest, built: Mapping[str, ResultObject]) -> Result
 
 
 def summary_picture(request: ReportRequest, header: SourceHeader) -> NDArray[np.uint8]:
-    """Return the page, (1000, 1600, 3). No identity is drawn: the header carries it."""
-    page = canvas(WIDTH, HEIGHT)
+    """Return the page, (1000, 1600, 3), higher where the model says what the film is like.
+
+    No identity is drawn: the header carries it.
+    """
+    context = context_lines(request.outcome, _TEXT_WIDTH)
+    page = canvas(WIDTH, HEIGHT + height_of(context))
     draw = ImageDraw.Draw(page)
     _draw_notice(draw, request.notice)
     if isinstance(request.outcome, Refusal):
         _draw_refusal(draw, request.outcome)
     else:
         _draw_prediction(page, draw, request, request.outcome, header)
-    _draw_footer(draw, request, header)
+    draw_context(draw, context, _MIDDLE, _FOOTER)
+    _draw_footer(draw, request, header, _FOOTER + height_of(context))
     return np.asarray(page)
 
 
@@ -91,14 +98,14 @@ def _draw_refusal(draw: ImageDraw.ImageDraw, refusal: Refusal) -> None:
     centred(draw, f"reason code: {refusal.code}", (_MIDDLE, below + 54), 24, GREY)
 
 
-def _draw_footer(draw: ImageDraw.ImageDraw, request: ReportRequest, header: SourceHeader) -> None:
-    draw.line((_MARGIN, 914, WIDTH - _MARGIN, 914), fill=RULE, width=2)
+def _draw_footer(draw: ImageDraw.ImageDraw, request: ReportRequest, header: SourceHeader, top: int) -> None:
+    draw.line((_MARGIN, top, WIDTH - _MARGIN, top), fill=RULE, width=2)
     made_at = result_time(request, header).strftime("%Y-%m-%d %H:%M")
     first, second = _footer_words(request)
     lines = wrapped(f"{first}   |   {made_at}", SMALLEST_TEXT, _TEXT_WIDTH, most=1)
     lines += wrapped(second, SMALLEST_TEXT, _TEXT_WIDTH, most=2)
     for number, line in enumerate(lines):
-        centred(draw, line, (_MIDDLE, 935 + 26 * number), SMALLEST_TEXT, GREY)
+        centred(draw, line, (_MIDDLE, top + 21 + 26 * number), SMALLEST_TEXT, GREY)
 
 
 def _footer_words(request: ReportRequest) -> tuple[str, str]:

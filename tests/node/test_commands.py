@@ -13,6 +13,7 @@ import pytest
 from inference.models import DEFAULT_MODEL
 from tests.peers.peers import free_port
 from tests.running import PROGRAM, running_node
+from tests.unit.dicom_node.test_roster import copied, table
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -116,6 +117,30 @@ def test_process_writes_results_and_a_line_for_each_study(tmp_path: Path, chest_
     assert done.returncode == 0, done.stderr
     assert [None, "modality"] == [line["refused"] for line in lines]
     assert all((tmp_path / one).exists() for line in lines for one in line["objects"])
+    read, _ = lines
+    assert {"score", "threshold", "above"} == set(read["scores"]["pneumonia"])
+    assert {"model", "familiarity", "literature"} <= set(read)
+
+
+def test_process_has_a_line_and_a_folder_for_each_model(tmp_path: Path, chest_film: Path) -> None:
+    tables = table(copied(tmp_path, "careful")) + table(copied(tmp_path, "bold", threshold="0.01"))
+    done = run("process", chest_film, "--out", tmp_path / "out", "--config", config(tmp_path, tables))
+
+    lines = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
+    assert done.returncode == 0, done.stderr
+    assert ["careful 1.0.0", "bold 1.0.0"] == [line["model"] for line in lines]
+    files = [one for line in lines for one in line["objects"]]
+    assert len(files) == len(set(files)) >= 6
+
+
+def test_process_says_which_model_was_missing_and_exits_with_1(tmp_path: Path, chest_film: Path) -> None:
+    broken = copied(tmp_path, "broken")
+    (broken / "model.onnx").unlink()
+    tables = table(copied(tmp_path, "sound")) + table(broken)
+    done = run("process", chest_film, "--out", tmp_path / "out", "--config", config(tmp_path, tables))
+
+    assert done.returncode == 1
+    assert "the model broken cannot be used" in done.stderr
 
 
 def test_process_without_any_instance_says_so(tmp_path: Path) -> None:

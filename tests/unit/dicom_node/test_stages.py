@@ -17,11 +17,14 @@ from dicom_node.ledger import deliveries, generations, views
 from dicom_node.ledger.arrivals import Arrivals
 from dicom_node.ledger.database import writing
 from dicom_node.ledger.generations import seal_due
+from dicom_node.node import Node
 from dicom_node.pipeline import Reading, StudyResult
 from dicom_node.receive.index import Opened, Released, Stored
 from dicom_node.results import Results
+from dicom_node.settings import load_settings
 from dicom_node.spool.spool import Spool
 from dicom_node.stages import MODEL_WAIT_S, MOST_READS, DeliverStage, ReadStage
+from dicom_node.status import explain
 from inference.types import Familiarity, ModelCard, Prediction, ReferenceCase
 from structured_reports.port import DICOM, Refusal, ResultObject
 from tests.unit.dicom_node.test_sealing import INSTANCE
@@ -212,6 +215,11 @@ def test_each_model_has_a_result_set_and_one_that_refuses_keeps_no_other_back(
         "readings"
     ][0]["familiarity"]
     assert ["Doe 2020"] == generation["readings"][0]["literature"]
+    told = "\n".join(map(str, explain(Node(load_settings(data_dir=tmp_path)), INSTANCE.study_uid).tables))
+    assert "distance 0.40 from the films that it knows; it accepts up to 1.00" in told
+    assert "like pneumonia (NIH 1), similarity 0.90" in told
+    assert "see Doe 2020" in told
+    assert "c 1 gave no result: ViewPosition: LL" in told
 
 
 def delivered(database: sa.Engine, folder: Path, destination: FakeDestination) -> tuple[Stages, float | None]:

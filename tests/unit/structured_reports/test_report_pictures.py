@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from inference.types import Familiarity, ReferenceCase
 from structured_reports import summary_films, summary_verdict, typeset
 from structured_reports.colour import INFERNO_CUT, opacity, overlaid
 from structured_reports.header import read_header
 from structured_reports.heatmap import heatmap, heatmap_picture
 from structured_reports.summary import SMALLEST_TEXT, summary_picture
+from structured_reports.summary_context import context_lines
 
 
 def _colourful(picture: np.ndarray) -> np.ndarray:
@@ -128,3 +132,30 @@ def test_a_long_verdict_stays_on_the_page(score_of) -> None:
     size = typeset.fitting_size(words, 38, summary_verdict._WIDEST, 1)
 
     assert typeset.width_of(words, size) <= summary_verdict._WIDEST
+
+
+def _with_context(request):
+    nearest = (ReferenceCase("NIH ChestX-ray14 00000075_000.png", "pneumonia", 0.93),)
+    card = replace(request.outcome.card, references=("Doe et al., Films, 2020",))
+    outcome = replace(request.outcome, card=card, familiarity=Familiarity(0.42, "", nearest))
+    return replace(request, outcome=outcome)
+
+
+def test_the_page_says_how_like_the_film_is_to_those_that_the_model_knows(score_of, request_of) -> None:
+    lines = context_lines(_with_context(request_of(score_of(0.4))).outcome, 1480)
+
+    assert "Distance 0.42 from the films that the model knows (1.00 = the edge of what the model accepts)" in lines
+    assert any("pneumonia (NIH ChestX-ray14 00000075_000.png, similarity 0.93)" in line for line in lines)
+    assert "Literature: Doe et al., Films, 2020" in lines
+
+
+def test_what_the_film_is_like_takes_room_of_its_own(score_of, request_of) -> None:
+    request = request_of(score_of(0.4))
+    header = read_header(request.source)
+    without, within = summary_picture(request, header), summary_picture(_with_context(request), header)
+
+    added = len(within) - len(without)
+    assert added > 0
+    assert np.array_equal(without[:914], within[:914])
+    assert np.array_equal(without[914:], within[914 + added :])
+    assert within[914 : 914 + added].any()
