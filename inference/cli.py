@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from inference.errors import InferenceError
-from inference.models import DEFAULT_MODEL, load_model
-from inference.models.folder import faults_of_folder
+from inference.models import DEFAULT_MODEL, load_any, load_model
+from inference.models.check import faults_of_folder
 from inference.progress import Step
-from inference.reading import json_line, listed, read_answers
+from inference.reading import json_line, listed, named_files, read_answers, sources_of
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 # Results go to standard output, everything said to people to standard error.
@@ -45,22 +45,38 @@ def advance(progress: Progress, task: TaskID, now: Step) -> None:
 
 @app.command()
 def predict(
-    paths: Annotated[list[Path], typer.Argument(exists=True, help="DICOM, PNG or JPEG files, or folders of them.")],
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="DICOM, PNG or JPEG files, folders of them, or @LIST, a file of names.")
+    ] = None,
     model: ModelFolder = DEFAULT_MODEL,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads within one operation.")] = 1,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a file instead of a sentence.")] = False,
+    names: Annotated[
+        Path | None, typer.Option("--list", exists=True, dir_okay=False, help="File with one name of a file a line.")
+    ] = None,
 ) -> None:
-    """Read films and print a score for each finding."""
+    """Read films, or series of slices, and print a score for each finding."""
+    files = listed(asked_for(paths or [], names))
     try:
-        loaded = load_model(model, device, threads)
+        loaded = load_any(model, device, threads)
+        sources = sources_of(loaded, files)
+        with bars() as progress:
+            answers = read_answers(loaded, sources)
+            for reading in progress.track(answers, total=len(sources), description="reading"):
+                print(json_line(loaded, reading) if jsonl else reading.sentence(loaded), flush=True)
     except InferenceError as error:
         raise stop(error) from error
-    files = listed(paths)
-    with bars() as progress:
-        for reading in progress.track(read_answers(loaded, files), total=len(files), description="reading"):
-            line = json_line(loaded, reading) if jsonl else reading.sentence(loaded)
-            print(line, flush=True)
+
+
+def asked_for(paths: list[str], names: Path | None) -> list[Path]:
+    """Return the paths of a command line and of the lists that it names."""
+    lists = [Path(path[1:]) for path in paths if path.startswith("@")] + ([names] if names else [])
+    own = [Path(path) for path in paths if not path.startswith("@")]
+    absent = [str(path) for path in (*own, *lists) if not path.exists()]
+    if absent or not (own or lists):
+        raise typer.BadParameter(f"{', '.join(absent)}: not found" if absent else "name files, folders or a list")
+    return [*own, *(file for each in lists for file in named_files(each))]
 
 
 @app.command()
@@ -69,6 +85,9 @@ def train(
     data: DataFolder,
     out: OutFolder,
     most_films: Annotated[int | None, typer.Option(min=1, help="Films of each split, for a quick trial.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Train no more; finish with these weights.")
+    ] = None,
 ) -> None:
     """Train a recipe and write a model folder."""
     from inference.training.run import Trainer  # noqa: PLC0415 - serving works without torch
@@ -76,7 +95,8 @@ def train(
     with bars() as progress:
         task = progress.add_task("training", total=None)
         try:
-            Trainer(recipe, data, out, lambda now: advance(progress, task, now), most_films).run()
+            trainer = Trainer(recipe, data, out, lambda now: advance(progress, task, now), most_films)
+            trainer.finish(checkpoint) if checkpoint else trainer.run()
         except InferenceError as error:
             raise stop(error) from error
 
@@ -143,9 +163,12 @@ def golden(
 
 
 @app.command()
-def check(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
+def check(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    device: Annotated[str, typer.Option(help="cpu or cuda: where the model is to run.")] = "cpu",
+) -> None:
     """Say everything that is wrong with a model folder."""
-    faults = list(faults_of_folder(folder))
+    faults = list(faults_of_folder(folder, device))
     for fault in faults:
         print(fault)
     if faults:

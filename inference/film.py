@@ -79,13 +79,18 @@ def read_film(path: Path) -> Radiograph:
     FilmError
         As `to_radiograph`; also a file that is none of the three, or cannot be opened (`format`).
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UnreadablePixelsError("format", f"file: {error.strerror}") from error
+    content = content_of(path)
     if content.startswith(SIGNATURES):
         return picture_film(content)
     return to_radiograph(data_set(content))
+
+
+def content_of(path: Path) -> bytes:
+    """Return the bytes of a file; raises UnreadablePixelsError where it cannot be opened (`format`)."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadablePixelsError("format", f"file: {error.strerror}") from error
 
 
 def data_set(content: bytes) -> Dataset:

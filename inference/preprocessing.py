@@ -15,6 +15,7 @@ from inference.orientation import orientation_of
 from inference.types import Radiograph
 
 Floats = NDArray[np.float32]
+PerChannel = float | tuple[float, ...]
 
 LEAST_CONTRAST = 1.0 / 64.0
 
@@ -45,19 +46,22 @@ class Preprocessing:
     side
         Rows and columns of the model's grid.
     mean, deviation
-        Subtracted from pixels in [0, 1], then divided by.
+        Subtracted from pixels in [0, 1], then divided by; of each channel, or of all.
     percentiles
         Gray levels of the film that become 0.0 and 1.0. Windows differ between hospitals and between the
         classes of public data; a film stretched to its own range shows neither. None: as displayed.
     enhancement
         Key of `inference.enhancement.ENHANCEMENTS`.
+    channels
+        Number of times that the film stands in the tensor.
     """
 
     side: int
-    mean: float
-    deviation: float
+    mean: PerChannel
+    deviation: PerChannel
     percentiles: tuple[float, float] | None = None
     enhancement: str = "none"
+    channels: int = 1
 
     def prepare(self, radiograph: Radiograph) -> PreparedFilm:
         """Return a film on the grid of the model, upright.
@@ -82,7 +86,14 @@ class Preprocessing:
         if self.percentiles is not None:
             placed[geometry.content.window] = stretched(content, self.percentiles)
         placed = ENHANCEMENTS[self.enhancement](placed)
-        return ((placed - np.float32(self.mean)) / np.float32(self.deviation))[np.newaxis]
+        return scaled_channels(placed, self.channels, self.mean, self.deviation)
+
+
+def scaled_channels(levels: Floats, channels: int, mean: PerChannel, deviation: PerChannel) -> Floats:
+    """Return levels of a film or volume as each channel of a tensor, less the mean and divided by the deviation."""
+    ends = (-1,) + (1,) * levels.ndim
+    repeated = np.broadcast_to(levels, (channels, *levels.shape))
+    return (repeated - np.asarray(mean, np.float32).reshape(ends)) / np.asarray(deviation, np.float32).reshape(ends)
 
 
 def stretched(film: Floats, percentiles: tuple[float, float]) -> Floats:

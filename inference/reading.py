@@ -4,34 +4,62 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from inference.errors import FilmError
+from pydicom import dcmread
+
+from inference.errors import FilmError, UnreadablePixelsError
 from inference.isolation import DecodeProcess
-from inference.models import Model, PreparedFilm
+from inference.models import Answer, Model, VolumeModel
+
+AnyModel = Model | VolumeModel
+
+
+@dataclass(frozen=True)
+class Source:
+    """One film, or the slices of one series.
+
+    Attributes
+    ----------
+    series
+        SeriesInstanceUID, None for a film.
+    fault
+        Why it is no series.
+    """
+
+    files: tuple[Path, ...]
+    series: str | None = None
+    fault: FilmError | None = None
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a model said of a file, or why it did not read it.
+    """What a model said of a film or a series, or why it did not read it."""
 
-    Attributes
-    ----------
-    scores
-        Calibrated score by finding, empty for a refused file.
-    """
+    source: Source
+    outcome: Answer | FilmError
 
-    file: Path
-    scores: dict[str, float]
-    refusal: FilmError | None = None
+    def scores(self, model: AnyModel) -> dict[str, float]:
+        """Return the calibrated score by finding, empty for what was refused."""
+        if isinstance(self.outcome, FilmError):
+            return {}
+        names = (finding.name for finding in model.card.findings)
+        return {name: float(score) for name, score in zip(names, self.outcome.scores, strict=True)}
 
-    def sentence(self, model: Model) -> str:
+    def sentence(self, model: AnyModel) -> str:
         """Return the reading for people."""
-        if self.refusal:
-            return f"{self.file}: refused ({self.refusal.code}), {self.refusal.reason}"
-        parts = [f"{each.name} {self.scores[each.name]:.3f} of {each.threshold:.3f}" for each in model.card.findings]
-        return f"{self.file}: " + ", ".join(parts)
+        if isinstance(self.outcome, FilmError):
+            return f"{self.source.files[0]}: refused ({self.outcome.code}), {self.outcome.reason}"
+        scores = self.scores(model)
+        parts = [f"{each.name} {scores[each.name]:.3f} of {each.threshold:.3f}" for each in model.card.findings]
+        return f"{self.source.files[0]}: " + ", ".join(parts)
+
+
+def named_files(path: Path) -> list[Path]:
+    """Return the files that a list names, one a line, in its order."""
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return [Path(line) for line in lines if line]
 
 
 def listed(paths: Sequence[Path]) -> list[Path]:
@@ -43,36 +71,80 @@ def listed(paths: Sequence[Path]) -> list[Path]:
     ]
 
 
-def read_answers(model: Model, files: Sequence[Path]) -> Iterator[Reading]:
-    """Yield a reading for each file; a film that cannot be read stops nothing."""
+def sources_of(model: AnyModel, files: Sequence[Path]) -> list[Source]:
+    """Return what a model reads in files: each of them, or each series of a model of volumes."""
+    if isinstance(model, Model):
+        return [Source((file,)) for file in files]
+    series: dict[str, list[Path]] = {}
+    faulty = []
+    for file in files:
+        try:
+            series.setdefault(series_of(file), []).append(file)
+        except FilmError as fault:
+            faulty.append(Source((file,), fault=fault))
+    return [*(Source(tuple(slices), uid) for uid, slices in series.items()), *faulty]
+
+
+def series_of(file: Path) -> str:
+    """Return the SeriesInstanceUID of a file; raises UnreadablePixelsError where there is none (`format`)."""
+    try:
+        header = dcmread(file, force=True, stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
+        uid = str(header.get("SeriesInstanceUID") or "")
+    except Exception as error:  # the parser raises anything on bytes that are not DICOM
+        raise UnreadablePixelsError("format", f"file: no DICOM data set ({type(error).__name__})") from error
+    if not uid:
+        raise UnreadablePixelsError("format", "SeriesInstanceUID: absent; a volume is a series of DICOM slices")
+    return uid
+
+
+def read_answers(model: AnyModel, sources: Sequence[Source]) -> Iterator[Reading]:
+    """Yield a reading of each film or series; one that cannot be read stops nothing."""
     with DecodeProcess.running() as process:
-        for file in files:
+        for source in sources:
             try:
-                prepared = process.prepared(file, model.guard, model.preprocessing)
-                yield Reading(file, scores_of(model, prepared))
+                yield Reading(source, outcome_of(model, source, process))
             except FilmError as refusal:
-                yield Reading(file, {}, refusal)
+                yield Reading(source, refusal)
 
 
-def scores_of(model: Model, film: PreparedFilm) -> dict[str, float]:
-    """Return the score of each finding by name."""
-    (answer,) = model.predict([film])
-    if isinstance(answer, FilmError):
-        raise answer
-    names = (finding.name for finding in model.card.findings)
-    return {name: float(score) for name, score in zip(names, answer.scores, strict=True)}
+def outcome_of(model: AnyModel, source: Source, process: DecodeProcess) -> Answer | FilmError:
+    """Return what a model says of a source; raises FilmError where its files cannot be read."""
+    if source.fault:
+        return source.fault
+    if isinstance(model, Model):
+        (outcome,) = model.predict([process.prepared(source.files[0], model.guard, model.preprocessing)])
+    else:
+        (outcome,) = model.predict([process.prepared_series(source.files, model.guard, model.preprocessing)])
+    return outcome
 
 
-def json_line(model: Model, reading: Reading) -> str:
-    """Return a reading as one line: `refused` is null or a code, `reason` the sentence to it."""
-    return json.dumps(
-        {
-            "file": str(reading.file),
-            "scores": reading.scores,
-            "threshold": {finding.name: finding.threshold for finding in model.card.findings},
-            "refused": reading.refusal.code if reading.refusal else None,
-            "reason": reading.refusal.reason if reading.refusal else None,
-            "model": model.card.name,
-            "version": model.card.version,
-        }
-    )
+def json_line(model: AnyModel, reading: Reading) -> str:
+    """Return a reading as one line: `refused` is null or a code, `reason` the sentence to it.
+
+    The line of a model of volumes names the series and the number of its slices, `file` is the first of them. That
+    of a model with an atlas says how like the film is to those it knows, and to which it is nearest.
+    """
+    refusal = reading.outcome if isinstance(reading.outcome, FilmError) else None
+    line: dict[str, object] = {
+        "file": str(reading.source.files[0]),
+        "scores": reading.scores(model),
+        "threshold": {finding.name: finding.threshold for finding in model.card.findings},
+        "refused": refusal.code if refusal else None,
+        "reason": refusal.reason if refusal else None,
+        "model": model.card.name,
+        "version": model.card.version,
+    }
+    if isinstance(model, VolumeModel):
+        line |= {"series": reading.source.series, "slices": len(reading.source.files)}
+    if model.atlas is not None:
+        line |= likeness(reading)
+    return json.dumps(line)
+
+
+def likeness(reading: Reading) -> dict[str, object]:
+    """Return `familiarity`, above 1.0 unlike all that the model knows, and the cases `nearest` to a film."""
+    known = reading.outcome.familiarity if isinstance(reading.outcome, Answer) else None
+    return {
+        "familiarity": known.distance if known else None,
+        "nearest": [asdict(case) for case in known.nearest] if known else [],
+    }

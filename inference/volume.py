@@ -59,7 +59,8 @@ def resampled(volume: SimpleITK.Image, spacing_mm: tuple[float, float, float]) -
     new = np.asarray(spacing_mm, float)
     # Standard deviation that leaves little above the new sampling limit (Cardoso et al., MICCAI 2015).
     sigma = np.sqrt(np.maximum(0.0, new**2 - old**2) / (8.0 * np.log(2.0)))
-    smooth = SimpleITK.SmoothingRecursiveGaussian(volume, np.maximum(sigma, 1e-3 * old).tolist())
+    # Not the recursive filter: it needs four slices. In units of length, and as wide as the coarsest grid needs.
+    smooth = SimpleITK.DiscreteGaussian(volume, (sigma**2).tolist(), maximumKernelWidth=128) if sigma.any() else volume
     size = np.maximum(1, np.rint(np.asarray(volume.GetSize()) * old / new)).astype(int).tolist()
     return SimpleITK.Resample(
         smooth, size, SimpleITK.Transform(), SimpleITK.sitkLinear, volume.GetOrigin(), spacing_mm,

@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
-
-import numpy as np
+from typing import Protocol, cast
 
 from inference.atlas import Atlas
 from inference.card import CardFile, read_card
+from inference.card_input import InputSection
 from inference.errors import DigestMismatchError, InvalidCardError, MissingWeightsError, ModelError
-from inference.models.model import Model
-from inference.models.onnx import OnnxNetwork
-from inference.models.port import Network
+from inference.models.device import faults_of_device
+from inference.models.model import Model, VolumeModel
+from inference.models.port import Network, Runtime
+from inference.models.probe import contradictions
 from inference.serving.golden import Golden
 
 DEFAULT_MODEL = Path(__file__).parent.parent / "shipped" / "pneumonia-lite0"
 
-KINDS: Mapping[str, Callable[[Path, str, int], Network]] = {
-    "onnx": OnnxNetwork,
+# Each is a module with a function `network`, imported when a card asks for it: serving ONNX needs no torch.
+KINDS: Mapping[str, str] = {
+    "onnx": "inference.models.onnx",
+    "torch-export": "inference.models.torch_export",
+    "torchscript": "inference.models.torchscript",
+    "state-dict": "inference.models.state_dict",
+    "torchxrayvision": "inference.models.xrayvision",
+    "triton": "inference.models.triton",
 }
-EXPECTED_FILES = ("recipe.toml", "evaluation.json", "README.md")
+# What a kind needs, and the extra of this package that brings it.
+EXTRAS = {"torch": "torch", "torchvision": "torch", "safetensors": "torch", "tritonclient": "triton"}
+
+
+class Kind(Protocol):
+    """What a module of `KINDS` has."""
+
+    def network(self, path: Path, card: CardFile, runtime: Runtime) -> Network:
+        """Return the network in a file; raises ModelError where the file is none or contradicts the card."""
 
 
 def load_model(folder: Path, device: str = "cpu", threads: int = 1) -> Model:
-    """Return the model in a folder; its weights are verified before anything of them is run.
+    """Return the model of films in a folder; its weights are verified before anything of them is run.
 
     Raises
     ------
@@ -34,63 +50,76 @@ def load_model(folder: Path, device: str = "cpu", threads: int = 1) -> Model:
     DigestMismatchError
         The weights are not those that the card names.
     InvalidCardError
-        The card breaks its schema or contradicts the weights.
+        The card breaks its schema or contradicts the weights; or its model reads volumes.
     ModelError
         The device is not there, or the runtime refuses the weights.
     """
     card = read_card(folder)
-    verify(folder, card)
-    network = network_kind(card)(folder / card.weights.file, device, threads)
-    return Model(
-        card.model_card(),
-        card.input.preprocessing(),
-        card.input.guard(),
-        card.scoring(),
-        network,
-        atlas_of(folder, card),
-        Golden.load(folder / card.golden.file) if card.golden else None,
-    )
+    if not isinstance(card.input, InputSection):
+        raise InvalidCardError(f"{folder}: input.kind: {card.input.kind}; films are read here")
+    model = opened(folder, card, Runtime(device, threads))
+    assert isinstance(model, Model)  # noqa: S101 - narrows the type
+    return model
 
 
-def network_kind(card: CardFile) -> Callable[[Path, str, int], Network]:
-    """Return what loads the weights of a card."""
-    if card.weights.kind not in KINDS:
-        raise InvalidCardError(f"weights.kind: {card.weights.kind!r} is none of {', '.join(KINDS)}")
-    return KINDS[card.weights.kind]
+def load_any(folder: Path, device: str = "cpu", threads: int = 1) -> Model | VolumeModel:
+    """Return the model in a folder, of films or of volumes; raises as `load_model`."""
+    return opened(folder, read_card(folder), Runtime(device, threads))
 
 
-def atlas_of(folder: Path, card: CardFile) -> Atlas | None:
-    """Return the films that the model knows, None where its card names none."""
-    return Atlas.load(folder / card.atlas.file) if card.atlas else None
+def opened(folder: Path, card: CardFile, runtime: Runtime) -> Model | VolumeModel:
+    """Return the model of a card, its files verified and its network tried on a black image."""
+    model = assembled(folder, card, runtime)
+    faults = list(contradictions(model, card))
+    if faults:
+        raise InvalidCardError(f"{folder}: " + "; ".join(faults))
+    return model
 
 
-def verify(folder: Path, card: CardFile) -> None:
-    """Raise unless each file is the one that the card names."""
+def assembled(folder: Path, card: CardFile, runtime: Runtime) -> Model | VolumeModel:
+    """Return the model of a card, its files verified; what its network gives is not known yet."""
+    for error in file_errors(folder, card):
+        raise error
+    for fault in faults_of_device(card, runtime):
+        raise ModelError(f"{folder}: {fault}")
+    network = network_of(folder, card, runtime)
+    atlas = Atlas.load(folder / card.atlas.file) if card.atlas else None
+    golden = Golden.load(folder / card.golden.file) if card.golden else None
+    said, guard, scoring = card.model_card(), card.input.guard(), card.scoring()
+    if isinstance(card.input, InputSection):
+        return Model(said, card.input.preprocessing(), guard, scoring, network, atlas, golden)
+    return VolumeModel(said, card.input.preprocessing(), guard, scoring, network, atlas, golden)
+
+
+def network_of(folder: Path, card: CardFile, runtime: Runtime) -> Network:
+    """Return the network that a card names."""
+    weights = card.weights
+    if weights.kind not in KINDS:
+        raise InvalidCardError(f"weights.kind: {weights.kind!r} is none of {', '.join(KINDS)}")
+    try:
+        kind = cast(Kind, import_module(KINDS[weights.kind]))
+    except ImportError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in EXTRAS:
+            raise
+        extra = f"the extra {EXTRAS[missing]!r} of dicom-node brings it"
+        raise ModelError(f"weights.kind: {weights.kind} needs {missing}, which is not installed; {extra}") from error
+    return kind.network(folder / weights.file, card, runtime)
+
+
+def file_errors(folder: Path, card: CardFile) -> Iterator[ModelError]:
+    """Yield an error for each file that is not the one that the card names."""
     for named in card.files():
         path = folder / named.file
         if not path.is_file():
-            raise MissingWeightsError(f"{path}: not found; the card names it")
+            yield MissingWeightsError(f"{path}: not found; the card names it")
+            continue
         found = sha256_of(path)
         if found != named.sha256:
-            raise DigestMismatchError(f"{path}: sha256 is {found}, the card expects {named.sha256}")
+            yield DigestMismatchError(f"{path}: sha256 is {found}, the card expects {named.sha256}")
 
 
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file, hexadecimal."""
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def faults_of_folder(folder: Path) -> Iterator[str]:
-    """Yield everything that is wrong with a model folder."""
-    for name in EXPECTED_FILES:
-        if not (folder / name).is_file():
-            yield f"{folder / name}: not found; a model is shipped with its recipe, figures and description"
-    try:
-        model = load_model(folder)
-        answers = model.network.run(np.zeros((1, 1, model.preprocessing.side, model.preprocessing.side), np.float32))
-    except ModelError as error:
-        yield str(error)
-        return
-    if not answers.is_finite:
-        yield f"{folder}: the network gives values that are not finite for a black film"

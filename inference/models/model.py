@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
 from inference.atlas import Atlas
-from inference.errors import UNFAMILIAR, FilmError, InvalidCardError, UnsuitableFilmError
+from inference.errors import UNFAMILIAR, FilmError, UnsuitableFilmError
 from inference.guard import Guard
 from inference.models.port import Network, Outputs
 from inference.preprocessing import PreparedFilm, Preprocessing
 from inference.scoring import Scoring
 from inference.serving.golden import Golden
 from inference.types import Familiarity, ModelCard, Prediction, Radiograph, Score
+from inference.volume_preprocessing import PreparedVolume, VolumePreprocessing
 
 Floats = NDArray[np.float32]
+Preparing = TypeVar("Preparing", bound=Preprocessing | VolumePreprocessing)
+
+
+class Prepared(Protocol):
+    """A film or a volume on the grid of a model."""
+
+    @property
+    def tensor(self) -> Floats:
+        """float32, normalised, channels first."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +42,7 @@ class Answer:
         float32, (findings,): calibrated, in [0, 1], in the order of the card.
     cams
         float32, (findings, rows, columns): class activation maps on the network's own grid, None without. The
-        mean of a map is the logit before calibration.
+        mean of a map is the logit before calibration, less the bias. Of a volume (findings, slices, rows, columns).
     familiarity
         What the film is like among those that the model knows; None where the model keeps no atlas.
     """
@@ -41,8 +53,8 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Model:
-    """A model that was checked when it was loaded; safe to use from several threads at once.
+class Classifier(Generic[Preparing]):
+    """What models of films and of volumes share; safe to use from several threads at once.
 
     Attributes
     ----------
@@ -55,38 +67,55 @@ class Model:
     """
 
     card: ModelCard
-    preprocessing: Preprocessing
+    preprocessing: Preparing
     guard: Guard
     scoring: Scoring
     network: Network
     atlas: Atlas | None = None
     golden: Golden | None = None
 
-    def __post_init__(self) -> None:
-        expected, given = len(self.card.findings), self.network.outputs
-        if given not in (None, expected):
-            raise InvalidCardError(f"findings: the card names {expected}, the network gives {given}")
-        if self.network.side not in (None, self.preprocessing.side):
-            raise InvalidCardError(f"input.side: {self.preprocessing.side}, the network takes {self.network.side}")
-
     def refusal(self, attributes: Mapping[str, str]) -> FilmError | None:
         """Return why a film with this header must not be read, or None."""
         return self.guard.refusal(attributes)
 
-    def prepare(self, film: Radiograph) -> PreparedFilm:
-        """Return a film on the grid of the model."""
-        return self.preprocessing.prepare(film)
-
-    def predict(self, films: Sequence[PreparedFilm]) -> list[Answer | FilmError]:
+    def predict(self, films: Sequence[Prepared]) -> list[Answer | FilmError]:
         """Return an answer for each film, or why it must not have one.
 
-        A refusal is one film's own: the network gave a value that is not finite (`not-finite`), or the film is
-        unlike every film that the model knows (`unfamiliar`).
+        A refusal is one film's own: the network gave a value that is not finite (`not-finite`) or no probability
+        (`not-probable`), or the film is unlike every film that the model knows (`unfamiliar`).
         """
         if not films:
             return []
         outputs = self.network.run(np.stack([film.tensor for film in films]))
         return [self._answer(outputs, index) for index in range(len(films))]
+
+    def _answer(self, outputs: Outputs, index: int) -> Answer | FilmError:
+        """Return what one film of a batch comes to."""
+        own = outputs.of(index)
+        if not own.is_finite:
+            return UnsuitableFilmError("not-finite", f"outputs of {self.card.name}: not every value is finite")
+        fault = self.scoring.fault(own.logits)
+        if fault:
+            return UnsuitableFilmError("not-probable", f"outputs of {self.card.name}: {fault}")
+        familiarity = None
+        if self.atlas is not None and own.embedding is not None:
+            familiarity = self.atlas.familiarity(own.embedding)
+            if not familiarity.is_known:
+                return UnsuitableFilmError(UNFAMILIAR, familiarity.reason)
+        return Answer(self.scoring.scores(own.logits), self._maps_of_findings(own.cams), familiarity)
+
+    def _maps_of_findings(self, cams: Floats | None) -> Floats | None:
+        """Return the maps of the outputs that findings read."""
+        return None if cams is None else np.moveaxis(self.scoring.of_findings(np.moveaxis(cams, 0, -1)), -1, 0)
+
+
+@dataclass(frozen=True)
+class Model(Classifier[Preprocessing]):
+    """A model of films that was checked when it was loaded."""
+
+    def prepare(self, film: Radiograph) -> PreparedFilm:
+        """Return a film on the grid of the model."""
+        return self.preprocessing.prepare(film)
 
     def prediction(self, film: PreparedFilm, answer: Answer) -> Prediction:
         """Return an answer with its maps on the source grid of the film."""
@@ -95,18 +124,6 @@ class Model:
         scores = tuple(Score(finding, float(score), self._saliency(film, cam)) for finding, score, cam in triples)
         return Prediction(self.card, scores, answer.familiarity)
 
-    def _answer(self, outputs: Outputs, index: int) -> Answer | FilmError:
-        """Return what one film of a batch comes to."""
-        own = outputs.of(index)
-        if not own.is_finite:
-            return UnsuitableFilmError("not-finite", f"outputs of {self.card.name}: not every value is finite")
-        familiarity = None
-        if self.atlas is not None and own.embedding is not None:
-            familiarity = self.atlas.familiarity(own.embedding)
-            if not familiarity.is_known:
-                return UnsuitableFilmError(UNFAMILIAR, familiarity.reason)
-        return Answer(self.scoring.scores(own.logits), own.cams, familiarity)
-
     def _saliency(self, film: PreparedFilm, cam: Floats | None) -> Floats | None:
         """Return what speaks for a finding, its peak at 1.0; None where nothing does or there is no map."""
         if cam is None or self.card.explanation is None:
@@ -114,3 +131,12 @@ class Model:
         evidence = film.geometry.to_source(np.maximum(cam, 0.0))
         peak = float(evidence.max())
         return evidence / np.float32(peak) if peak > 0.0 else None
+
+
+@dataclass(frozen=True)
+class VolumeModel(Classifier[VolumePreprocessing]):
+    """A model of volumes that was checked when it was loaded; `PreparedVolume.place` puts a map into the patient."""
+
+    def prepare(self, slices: Sequence[Dataset]) -> PreparedVolume:
+        """Return one series on the grid of the model."""
+        return self.preprocessing.prepare(slices)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import get_ident
@@ -11,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.card import CardFile
 from inference.errors import InvalidCardError, ModelError
-from inference.models.port import Outputs
+from inference.models.port import Grid, Outputs, Runtime
 
 # Since 1.29 the runtime keeps a device identifier and events about its models in the home folder, and sends them
 # to its maker. Read once, when it is imported: nothing is created, kept or sent
@@ -30,6 +32,11 @@ INPUT, OUTPUTS = "films", ("logits", "cams", "embedding")
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
+def network(path: Path, card: CardFile, runtime: Runtime) -> OnnxNetwork:
+    """Return the network in a file."""
+    return OnnxNetwork(path, runtime.device, runtime.threads, card.weights.tensor_names())
+
+
 @dataclass(frozen=True)
 class OnnxNetwork:
     """A graph with input `films` and outputs `logits` and, if it has them, `cams` and `embedding`.
@@ -40,6 +47,8 @@ class OnnxNetwork:
         Key of `PROVIDERS`.
     threads
         Threads within one operation. One is right beside other load: more of them wait for each other.
+    names
+        What the graph calls these; one that is not named has its own name.
     running
         Options of the runs in progress, by the thread that waits for each.
     """
@@ -47,6 +56,7 @@ class OnnxNetwork:
     path: Path
     device: str = "cpu"
     threads: int = 1
+    names: Mapping[str, str] = field(default_factory=dict)
     session: Any = field(init=False, repr=False, compare=False)
     running: dict[int, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
@@ -64,37 +74,52 @@ class OnnxNetwork:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            return onnxruntime.InferenceSession(self.path, options, providers=[provider])
+            session = onnxruntime.InferenceSession(self.path, options, providers=[provider])
         except Exception as error:  # the runtime raises a dozen unrelated types
             raise ModelError(f"{self.path.name}: ONNX Runtime cannot load it ({type(error).__name__})") from error
+        if session.get_providers()[0] != provider:  # without its driver the runtime goes on with the CPU
+            raise ModelError(f"device: {self.device}; ONNX Runtime has it and cannot start it: is its driver there?")
+        return session
 
     def _require_names(self) -> None:
-        inputs = tuple(each.name for each in self.session.get_inputs())
-        if inputs != (INPUT,) or self._names[:1] != OUTPUTS[:1] or not set(self._names) <= set(OUTPUTS):
-            rule = f"{INPUT} to {OUTPUTS[0]} and, if it has them, {' and '.join(OUTPUTS[1:])}"
-            raise InvalidCardError(f"{self.path.name}: {inputs} to {self._names}; the rule is {rule}")
+        inputs = [each.name for each in self.session.get_inputs()]
+        outputs = [each.name for each in self.session.get_outputs()]
+        absent = [name for key, name in self.names.items() if name not in (inputs if key == INPUT else outputs)]
+        if inputs != [self._named(INPUT)] or self._named(OUTPUTS[0]) not in outputs or absent:
+            raise InvalidCardError(
+                f"{self.path.name}: {', '.join(inputs)} to {', '.join(outputs)}; the rule is {INPUT} to {OUTPUTS[0]} "
+                f"and, if it has them, {' and '.join(OUTPUTS[1:])}, or what [weights.names] calls them"
+            )
 
     @property
-    def side(self) -> int | None:
-        """Rows and columns that the graph takes."""
-        rows = self.session.get_inputs()[0].shape[2]
-        return rows if isinstance(rows, int) else None
+    def grid(self) -> Grid | None:
+        """Shape of one film or volume that the graph takes."""
+        return grid_of(self.session.get_inputs()[0].shape)
 
     @property
     def outputs(self) -> int | None:
         """Number of outputs of a film."""
-        columns = self.session.get_outputs()[0].shape[1]
-        return columns if isinstance(columns, int) else None
+        (shape,) = [each.shape for each in self.session.get_outputs() if each.name == self._named(OUTPUTS[0])]
+        return shape[1] if len(shape) == 2 and isinstance(shape[1], int) else None
 
     def run(self, films: Floats) -> Outputs:
-        """Return what the graph says of a batch."""
+        """Return what the graph says of a batch.
+
+        Raises
+        ------
+        ModelError
+            The runtime fails: memory, driver, or a graph that does not take the batch.
+        """
+        given = {key: self._named(key) for key in OUTPUTS if self._named(key) in self._graph_outputs}
         options = self.running[get_ident()] = onnxruntime.RunOptions()
         try:
-            values = self.session.run(None, {INPUT: films}, options)
+            values = self.session.run(list(given.values()), {self._named(INPUT): films}, options)
+        except Exception as error:  # the runtime raises a dozen unrelated types
+            said = str(error).splitlines()[0]
+            raise ModelError(f"{self.path.name}: ONNX Runtime failed on {self.device}: {said}") from error
         finally:
             del self.running[get_ident()]
-        given = dict(zip(self._names, values, strict=True))
-        return Outputs(given["logits"], given.get("cams"), given.get("embedding"))
+        return Outputs(**dict(zip(given, values, strict=True)))
 
     def end(self, thread: int) -> None:
         """Let the run that a thread waits for, if any, raise before its next operation."""
@@ -102,8 +127,16 @@ class OnnxNetwork:
             options.terminate = True
 
     @property
-    def _names(self) -> tuple[str, ...]:
-        return tuple(each.name for each in self.session.get_outputs())
+    def _graph_outputs(self) -> set[str]:
+        return {each.name for each in self.session.get_outputs()}
+
+    def _named(self, key: str) -> str:
+        return self.names.get(key, key)
+
+
+def grid_of(shape: list[Any]) -> Grid | None:
+    """Return the shape of one film from that of a batch, None for a name or a number that stands for any."""
+    return tuple(each if isinstance(each, int) and each > 0 else None for each in shape[1:]) or None
 
 
 def available_devices() -> str:

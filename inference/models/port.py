@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+# Channels and lengths of a grid as a network takes it, None for one that it leaves open.
+Grid = tuple[int | None, ...]
 
 
 class Outputs(NamedTuple):
@@ -18,8 +21,8 @@ class Outputs(NamedTuple):
     logits
         float32, (films, outputs).
     cams
-        float32, (films, outputs, rows, columns): class activation maps, the mean of each is its logit less the
-        bias; None where the network gives none.
+        float32, (films, outputs, rows, columns), of volumes (films, outputs, slices, rows, columns): class
+        activation maps, the mean of each is its logit less the bias; None where the network gives none.
     embedding
         float32, (films, channels): what the last layer sees; None where the network does not give it.
     """
@@ -39,12 +42,28 @@ class Outputs(NamedTuple):
         return all(np.isfinite(each).all() for each in self if each is not None)
 
 
+@dataclass(frozen=True)
+class Runtime:
+    """Where a network runs.
+
+    Attributes
+    ----------
+    device
+        ``cpu`` or ``cuda``.
+    threads
+        Threads within one operation. One is right beside other load: more of them wait for each other.
+    """
+
+    device: str = "cpu"
+    threads: int = 1
+
+
 class Network(Protocol):
     """A loaded network; safe to use from several threads at once."""
 
     @property
-    def side(self) -> int | None:
-        """Rows and columns that the network takes, None where it takes any."""
+    def grid(self) -> Grid | None:
+        """Shape of one film, (channels, rows, columns), or volume, None where the network does not say."""
 
     @property
     def outputs(self) -> int | None:
@@ -57,4 +76,34 @@ class Network(Protocol):
         ----------
         films
             float32, (films, channels, rows, columns); of a volume (films, channels, slices, rows, columns).
+
+        Raises
+        ------
+        ModelError
+            The device, its driver or the server is gone, or the network does not take the batch.
         """
+
+
+@runtime_checkable
+class TellsGrid(Protocol):
+    """A network that says what it takes before it is run."""
+
+    @property
+    def grid(self) -> Grid | None:
+        """Shape of one film, (channels, rows, columns), or volume; None where its file leaves that open."""
+
+
+def named_outputs(values: list[Floats], films: int, source: str) -> Outputs:
+    """Return what a program gives in order: logits, then maps and embedding if it has them.
+
+    Raises
+    ------
+    ValueError
+        They have not the dimensions of these.
+    """
+    if not 1 <= len(values) <= 3:
+        raise ValueError(f"{source}: {len(values)} outputs; the rule is logits, maps and embedding in this order")
+    logits = values[0].reshape(films, -1) if values[0].ndim < 2 else values[0]
+    if logits.ndim != 2 or len(logits) != films:
+        raise ValueError(f"{source}: logits of shape {logits.shape} for {films} films; the rule is (films, outputs)")
+    return Outputs(logits, *values[1:])

@@ -1,0 +1,59 @@
+"""Torch on one device: what it runs on, and what its failures are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inference.errors import ModelError
+from inference.models.port import Runtime
+
+Floats = NDArray[np.float32]
+
+
+def started_device(runtime: Runtime) -> torch.device:
+    """Return the device that is asked for.
+
+    Raises
+    ------
+    ModelError
+        This torch has no such device, or its driver does not answer.
+    """
+    there = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    if runtime.device not in there:
+        raise ModelError(f"device: {runtime.device}; this torch has {', '.join(there)}")
+    # Of the process: torch knows no other, and the threads of models that share one would wait for each other.
+    torch.set_num_threads(runtime.threads)
+    return torch.device(runtime.device)
+
+
+@contextmanager
+def failures_named(source: str, device: torch.device) -> Iterator[None]:
+    """Raise what torch raises as ModelError, in one line."""
+    try:
+        yield
+    except (RuntimeError, AssertionError, ValueError, TypeError, NotImplementedError) as error:
+        # Of a program's own failure the last line says what it was; before it stands where in the program.
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        said = lines[-1] if "Traceback" in str(error) and lines else next(iter(lines), type(error).__name__)
+        raise ModelError(f"{source}: torch failed on {device.type}: {said}") from error
+
+
+def tensors_in(value: Any) -> list[Tensor]:  # noqa: ANN401 - a program may return any nest of tensors
+    """Return the tensors of a nest of tuples, lists and dictionaries, in order."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [tensor for each in value for tensor in tensors_in(each)] if isinstance(value, (list, tuple)) else []
+
+
+def array_of(tensor: Tensor) -> Floats:
+    """Return a tensor as float32 of the host."""
+    return np.asarray(tensor.detach().to("cpu", torch.float32).numpy(), np.float32)
