@@ -1,0 +1,193 @@
+"""Everything that is wrong with a card is said at once, and scores are what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from model_folders import CLASS_ACTIVATION, EFFUSION, FILM, LUNG, PNEUMONIA, finding, write_card
+from onnx import TensorProto, helper, numpy_helper, save
+from typer.testing import CliRunner
+
+from inference.card import read_card
+from inference.cli import app
+from inference.errors import InvalidCardError
+from inference.models import load_any, load_model
+from inference.models.check import faults_of_folder
+from inference.scoring import Scoring, softmax
+from inference.terminology import fault_of_code
+
+TWO = [finding(), finding("effusion", EFFUSION)]
+MULTI_CLASS = {"kind": "multi-class", "values": "logits", "count": 3}
+
+
+def graph(folder: Path, outputs: int = 2, channels: int = 3, bias: float = 0.0, side: int = 64) -> Path:
+    """Write a network whose logits are a linear function of the mean of each channel."""
+    random = np.random.default_rng(3)
+    weights = {"w": random.normal(size=(channels, outputs)), "b": np.full(outputs, bias)}
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["films"], ["means"]),
+        helper.make_node("Flatten", ["means"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "w", "b"], ["logits"]),
+    ]
+    tensor = helper.make_tensor_value_info
+    made = helper.make_graph(
+        nodes, "ours",
+        [tensor("films", TensorProto.FLOAT, ["n", channels, side, side])],
+        [tensor("logits", TensorProto.FLOAT, ["n", outputs])],
+        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
+    )  # fmt: skip
+    save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder / "m.onnx")
+    return folder
+
+
+def test_a_sound_folder_has_no_fault(tmp_path: Path) -> None:
+    assert list(faults_of_folder(write_card(graph(tmp_path), "m.onnx", "onnx", TWO))) == []
+
+
+def test_faults_of_the_schema_come_together(tmp_path: Path) -> None:
+    taken = {**FILM, "channels": 2, "percentiles": [90, 10], "colour": True}
+    wrong = finding(code={"value": "233604006", "scheme": "SCT", "meaning": "Pneumonia"})
+    foreign = finding("effusion", {"value": "1", "scheme": "OURS", "meaning": "Effusion"})
+
+    (said,) = faults_of_folder(write_card(graph(tmp_path), "m.onnx", "onnx", [wrong, foreign], taken, version=""))
+
+    for part in ("input.channels", "input.percentiles", "input.colour", "version", "findings.0.code", "findings.1.code",
+                 "check digit is wrong", "'OURS' is no coding scheme"):  # fmt: skip
+        assert part in said
+
+
+def test_contradictions_within_a_card_come_together(tmp_path: Path) -> None:
+    findings = [finding(index=3, temperature=2.0), finding(index=1, shift=1.0)]
+
+    (said,) = faults_of_folder(write_card(graph(tmp_path), "m.onnx", "onnx", findings, output=MULTI_CLASS))
+
+    for part in ("pneumonia stands twice", "index 3; output.count is 3", "temperatures differ", "shift"):
+        assert part in said
+
+
+def test_altered_and_missing_files_come_together(tmp_path: Path) -> None:
+    folder = write_card(graph(tmp_path), "m.onnx", "onnx", TWO, atlas={"file": "atlas.npz", "sha256": "0" * 64})
+    with (folder / "m.onnx").open("ab") as weights:
+        weights.write(b"\0")
+
+    altered, missing = faults_of_folder(folder)
+
+    assert "sha256 is" in altered
+    assert "atlas.npz: not found" in missing
+
+
+@pytest.mark.parametrize(
+    ("made", "taken", "said"),
+    [
+        ({"channels": 3}, {"channels": 1, "mean": 0.5, "deviation": 0.5}, "input.channels: 1, the network takes 3"),
+        ({"side": 96}, {}, "input.side: 64, the network takes 96"),
+        ({"outputs": 5}, {}, "findings: the card names 2, the network gives 5"),
+        ({"bias": float("nan")}, {}, "not finite for a black image"),
+    ],
+)
+def test_a_card_that_contradicts_its_file_is_named(tmp_path: Path, made: dict, taken: dict, said: str) -> None:
+    (fault,) = faults_of_folder(write_card(graph(tmp_path, **made), "m.onnx", "onnx", TWO, {**FILM, **taken}))
+
+    assert said in fault
+
+
+def test_channels_and_outputs_that_contradict_come_together(tmp_path: Path) -> None:
+    taken = {**FILM, "channels": 1, "mean": 0.5, "deviation": 0.5}
+    folder = write_card(graph(tmp_path, outputs=5), "m.onnx", "onnx", TWO, taken)
+
+    assert len(list(faults_of_folder(folder))) == 2
+    with pytest.raises(InvalidCardError, match=r"input\.channels.*; findings"):
+        load_model(folder)
+
+
+def test_a_promised_map_that_is_none_is_named(tmp_path: Path) -> None:
+    folder = write_card(graph(tmp_path), "m.onnx", "onnx", TWO, explanation=CLASS_ACTIVATION)
+
+    (fault,) = faults_of_folder(folder)
+
+    assert "the card promises a map, the network gives none" in fault
+
+
+def test_logits_under_the_name_of_probabilities_are_named(tmp_path: Path) -> None:
+    folder = write_card(graph(tmp_path, bias=4.0), "m.onnx", "onnx", TWO, output={"values": "probabilities"})
+
+    (fault,) = faults_of_folder(folder)
+
+    assert "the card says probabilities, which lie in [0, 1]" in fault
+
+
+def test_a_machine_with_too_little_memory_is_named(tmp_path: Path) -> None:
+    folder = write_card(graph(tmp_path), "m.onnx", "onnx", TWO, device={"memory_mb": 10**9})
+
+    (fault,) = faults_of_folder(folder)
+
+    assert "device.memory_mb: 1000000000; cpu has" in fault
+
+
+def test_the_command_says_the_faults_and_fails(tmp_path: Path) -> None:
+    folder = write_card(graph(tmp_path, side=96), "m.onnx", "onnx", TWO)
+
+    result = CliRunner().invoke(app, ["check", str(folder)])
+
+    assert (1, True) == (result.exit_code, "the network takes 96" in result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (PNEUMONIA, None),
+        (LUNG, None),
+        ({"value": "51185008", "scheme": "SCT", "meaning": "thoracic structure"}, None),
+        ({"value": "RID5350", "scheme": "RADLEX", "meaning": "Pneumonia"}, None),
+        ({"value": "X1", "scheme": "99HOSPITAL", "meaning": "Ours"}, None),
+        ({"value": "60046008", "scheme": "SCT", "meaning": "Pneumothorax"}, "means Pleural effusion"),
+        ({"value": "999999", "scheme": "DCM", "meaning": "Ours"}, "no concept of DCM"),
+        ({"value": "24627-3", "scheme": "LN", "meaning": "Chest CT"}, "check digit"),
+    ],
+)
+def test_a_code_that_cannot_be_is_told(code: dict[str, str], said: str | None) -> None:
+    fault = fault_of_code(**code)
+
+    assert fault is None if said is None else said in str(fault)
+
+
+def test_classes_that_exclude_each_other_share_one_scale(tmp_path: Path) -> None:
+    findings = [finding(index=2, temperature=2.0), finding("effusion", EFFUSION, index=1, temperature=2.0)]
+    model = load_any(write_card(graph(tmp_path, outputs=3), "m.onnx", "onnx", findings, output=MULTI_CLASS))
+    logits = np.array([[1.0, 3.0, -2.0]], np.float32)
+
+    expected = softmax(logits / 2)[:, [2, 1]]
+    assert pytest.approx(expected, abs=1e-6) == model.scoring.scores(logits)
+
+
+def test_probabilities_are_scores_as_they_are() -> None:
+    likely = np.array([[0.1, 0.7, 0.2]], np.float32)
+    labels = Scoring((1.0,) * 3, (0.0,) * 3, takes_probabilities=True)
+    classes = Scoring((1.0, 1.0), (0.0, 0.0), (1, 2), is_multi_class=True, takes_probabilities=True)
+
+    assert pytest.approx(likely, abs=1e-6) == labels.scores(likely)
+    assert pytest.approx(likely[:, 1:], abs=1e-6) == classes.scores(likely)
+    assert "whose sum is 1" in str(classes.fault(np.array([0.5, 0.9, 0.9])))
+
+
+def test_one_score_is_one_finding(tmp_path: Path) -> None:
+    folder = write_card(graph(tmp_path, outputs=1), "m.onnx", "onnx", output={"kind": "single"})
+    assert read_card(folder).outputs == 1
+
+    with pytest.raises(InvalidCardError, match=r"output\.kind: single; 2 findings"):
+        read_card(write_card(folder, "m.onnx", "onnx", TWO, output={"kind": "single"}))
+
+
+def test_a_range_is_what_black_and_white_become(tmp_path: Path) -> None:
+    taken = {key: value for key, value in FILM.items() if key not in ("mean", "deviation")}
+    folder = write_card(graph(tmp_path), "m.onnx", "onnx", TWO, {**taken, "range": [-1024.0, 1024.0]})
+    film = np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
+
+    from inference.types import Radiograph
+
+    tensor = load_model(folder).prepare(Radiograph(film)).tensor
+
+    assert (3, 64, 64) == tensor.shape
+    assert pytest.approx((-1024, 1024), abs=1e-2) == (tensor.min(), tensor.max())

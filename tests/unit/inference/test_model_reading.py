@@ -1,0 +1,86 @@
+"""`predict` takes files, folders and lists, and says how like a film is to those that the model knows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from model_folders import FILM, PNEUMONIA, finding, write_card
+from typer.testing import CliRunner
+
+from inference.atlas import Atlas
+from inference.cli import app
+from inference.models.folder import sha256_of
+
+torch = pytest.importorskip("torch")
+from test_model_kinds import Pooled, exported  # noqa: E402 - only with torch
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> list[Path]:
+    ramp = np.tile(np.linspace(0, 255, 80).astype(np.uint8), (90, 1))
+    paths = [tmp_path / "films" / name for name in ("a.png", "b.jpg")]
+    paths[0].parent.mkdir()
+    for path in paths:
+        cv2.imwrite(str(path), ramp)
+    return paths
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "model").mkdir()
+    exported(Pooled(1), tmp_path / "model" / "m.pt2")
+    return write_card(tmp_path / "model", "m.pt2", "torch-export", [finding(code=PNEUMONIA)], FILM)
+
+
+def predicted(folder: Path, *arguments: str) -> list[dict]:
+    result = CliRunner().invoke(app, ["predict", "--model", str(folder), "--jsonl", *arguments])
+    assert result.exit_code == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_list_a_folder_and_files_give_the_same_lines(folder: Path, films: list[Path], tmp_path: Path) -> None:
+    names = tmp_path / "list.txt"
+    names.write_text("\n".join(map(str, films)) + "\n\n", encoding="utf-8")
+
+    expected = predicted(folder, *map(str, films))
+
+    assert [str(film) for film in films] == [line["file"] for line in expected]
+    assert ("ours", "1", {"pneumonia": 0.5}) == tuple(expected[0][key] for key in ("model", "version", "threshold"))
+    assert expected == predicted(folder, f"@{names}")
+    assert expected == predicted(folder, "--list", str(names))
+    assert expected == predicted(folder, str(films[0].parent))
+    assert "familiarity" not in expected[0]
+
+
+def test_what_is_not_there_is_named(folder: Path, tmp_path: Path) -> None:
+    absent = CliRunner().invoke(app, ["predict", "--model", str(folder), "@nowhere.txt"])
+    names = tmp_path / "list.txt"
+    names.write_text("gone.png\n", encoding="utf-8")
+
+    assert (2, True) == (absent.exit_code, "nowhere.txt" in absent.stderr)
+    assert ["format"] == [line["refused"] for line in predicted(folder, f"@{names}")]
+
+
+@pytest.mark.parametrize(("limit", "refused"), [(1e6, None), (1e-6, "unfamiliar")])
+def test_a_model_with_an_atlas_says_what_a_film_is_like(
+    folder: Path, films: list[Path], limit: float, refused: str | None
+) -> None:
+    random = np.random.default_rng(0)
+    embeddings = random.normal(size=(4, 16)).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    atlas = Atlas(
+        embeddings, tuple("pnpn"), tuple("abcd"), np.zeros(16, np.float32), np.eye(16, dtype=np.float32), limit
+    )
+    atlas.save(folder / "atlas.npz")
+    write_card(folder, "m.pt2", "torch-export", [finding()], FILM,
+               atlas={"file": "atlas.npz", "sha256": sha256_of(folder / "atlas.npz")})  # fmt: skip
+
+    (line,) = predicted(folder, str(films[0]))
+
+    assert line["refused"] == refused
+    assert (refused is None) == (line["familiarity"] is not None and line["familiarity"] < 1.0)
+    assert ([] if refused else 3) == (line["nearest"] if refused else len(line["nearest"]))
