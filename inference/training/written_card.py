@@ -34,12 +34,12 @@ def card_text(recipe: Recipe, decided: Decided, digests: Mapping[str, str]) -> s
         lines.append(f"explanation = {literal(recipe.card.explanation.model_dump())}")
     (weights, digest), *beside = digests.items()
     lines += table("[weights]", {"kind": "onnx", "file": weights, "sha256": digest})
-    for file, own in beside:
-        lines += table(f"[{Path(file).stem}]", {"file": file, "sha256": own})
     lines += table("[input]", plain(recipe.input))
     for finding in recipe.card.findings:
         values = {**plain(finding), "threshold": decided.threshold, **decided.scaling._asdict()}
         lines += table("[[findings]]", values)
+    for file, own in beside:
+        lines += table(f"[{Path(file).stem}]", {"file": file, "sha256": own})
     return "\n".join(lines) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,9 +29,10 @@ def copied(folder: Path, name: str, **changes: str) -> Path:
     """Return a copy of the shipped model under a name of its own."""
     target = Path(shutil.copytree(DEFAULT_MODEL, folder / name))
     card = target / "card.toml"
-    lines = [line for line in card.read_text().splitlines() if not line.startswith("threshold")]
-    text = "\n".join(lines).replace('name = "pneumonia-lite0"', f'name = "{name}"', 1)
-    card.write_text(text + f"\nthreshold = {changes.get('threshold', '0.33')}\n")
+    text = card.read_text().replace('name = "pneumonia-lite0"', f'name = "{name}"', 1)
+    text = re.sub(r'^version = ".*"', 'version = "1.0.0"', text, count=1, flags=re.MULTILINE)
+    threshold = changes.get("threshold", "0.33")
+    card.write_text(re.sub(r"^threshold = .*", f"threshold = {threshold}", text, flags=re.MULTILINE))
     return target
 
 

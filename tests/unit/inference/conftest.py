@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,9 @@ def clinical_film() -> Path:
 @pytest.fixture(scope="session")
 def model() -> Model:
     return load_model(DEFAULT_MODEL)
+
+
+@pytest.fixture(scope="session")
+def trained_seed() -> int:
+    """Seed of the shipped model's splits: under another one its training films would be measured."""
+    return int(tomllib.loads((DEFAULT_MODEL / "recipe.toml").read_text(encoding="utf-8"))["seed"])

@@ -52,7 +52,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def contender(model: Model, label: str, network: BrightnessNetwork, protocol: Protocol | None = None) -> Contender:
-    return Contender(label, replace(model, network=network), protocol or Protocol(SEED))
+    return Contender(label, replace(model, network=network, atlas=None), protocol or Protocol(SEED))
 
 
 def compared_of(contenders: list[Contender], data: Path) -> Compared:

@@ -60,7 +60,7 @@ class Page(HTMLParser):
 
 def measured_on(model: Model, network: BrightnessNetwork, data: Path, protocol: Protocol, split: str) -> Measured:
     with Progress(disable=True) as progress:
-        return Evaluation(replace(model, network=network), data, protocol, split).measured(progress)
+        return Evaluation(replace(model, network=network, atlas=None), data, protocol, split).measured(progress)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from inference.errors import UnsuitableFilmError
+from inference.errors import UNFAMILIAR, UnsuitableFilmError
 from inference.film import display_pixels, read_film, to_radiograph
 from inference.models import Model
 from inference.orientation import Orientation, orientation_of
@@ -61,13 +61,14 @@ def test_the_saliency_moves_with_the_clinical_film(
     assert expected[np.unravel_index(score.saliency.argmax(), expected.shape)] == 1.0
 
 
-def test_the_score_of_a_turned_film_without_orientation_is_another(
-    model: Model, clinical_film: Path, upright: Score
-) -> None:
+def test_a_turned_film_without_orientation_is_refused_by_its_pixels(model: Model, clinical_film: Path) -> None:
     dataset = laid(clinical_film, ("R", "H"))
     del dataset.PatientOrientation
 
-    assert abs(score_of(model, to_radiograph(dataset)).score - upright.score) > 0.05
+    (refusal,) = model.predict([model.prepare(to_radiograph(dataset))])
+
+    assert isinstance(refusal, UnsuitableFilmError)
+    assert refusal.code == UNFAMILIAR
 
 
 def test_a_turned_film_is_displayed_as_it_is_stored(clinical_film: Path) -> None:

@@ -17,7 +17,7 @@ from inference.cli import app
 from inference.errors import DigestMismatchError, InvalidCardError, MissingWeightsError, ModelError
 from inference.film import read_film
 from inference.models import DEFAULT_MODEL, Answer, Model, load_model
-from inference.models.folder import faults_of_folder
+from inference.models.check import faults_of_folder
 from inference.preprocessing import PreparedFilm
 from inference.types import Radiograph
 
