@@ -39,6 +39,7 @@ class Schedule(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.02
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    keep: Literal["last", "best"] = "last"  # weights of the last epoch, or of the lowest loss on validation films
     mixed: Annotated[float, Field(ge=0, le=1)] = 0.0  # share of batches whose films are blended in pairs
     box_weight: Annotated[float, Field(ge=0)] = 0.0  # of the loss of maps beside that of scores
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -97,6 +98,13 @@ class Recipe(Section):
     augmentation: AugmentationSection | None = None  # None: films as they are
     transplant: TransplantSection | None = None  # None: no region of one film is put on another
     card: CardText
+
+    @field_validator("input")
+    @classmethod
+    def _is_gray(cls, section: InputSection) -> InputSection:
+        if section.channels != 1:
+            raise ValueError(f"channels: {section.channels}; films are trained on in one")
+        return section
 
     @model_validator(mode="after")
     def _ends_at_the_served_size(self) -> Recipe:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import torch
@@ -26,6 +28,45 @@ from inference.training.pool import FilmPool
 from inference.training.recipe import Recipe, read_recipe
 
 CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass
+class Diary:
+    """Tells of every batch, writes a line of every epoch, and keeps the weights that the recipe wants.
+
+    Attributes
+    ----------
+    checkpoint
+        Where weights are kept: of the last epoch, or of the one with the lowest loss on validation films.
+    lowest
+        That loss, the mean of the populations.
+    """
+
+    recipe: Recipe
+    validation: FilmPool
+    checkpoint: Path
+    log: TextIO
+    tell: Callable[[Step], None]
+    lowest: float = math.inf
+    begun: float = field(default_factory=time.monotonic)
+    losses: list[float] = field(default_factory=list)
+
+    def report(self, step: Step) -> None:
+        """Tell of a batch."""
+        self.tell(step)
+        self.losses.append(step.loss)
+
+    def epoch_done(self, epoch: int, classifier: FilmClassifier) -> None:
+        """Write a line and keep the weights."""
+        curve = validation_curve(classifier, self.validation, self.recipe)
+        row = {"epoch": epoch, "loss": float(np.mean(self.losses)), **curve, "s": time.monotonic() - self.begun}
+        print(json.dumps(row), file=self.log, flush=True)
+        self.losses.clear()
+        loss = float(np.mean([value for name, value in curve.items() if name.endswith("_loss")]))
+        if self.recipe.schedule.keep == "last" or loss < self.lowest:
+            weights = {name: each.contiguous() for name, each in classifier.state_dict().items()}
+            save_file(weights, self.checkpoint)
+        self.lowest = min(self.lowest, loss)
 
 
 @dataclass(frozen=True)
@@ -52,22 +93,10 @@ class Trainer:
         training, validation = self._pools(recipe)
         self.out.mkdir(parents=True, exist_ok=True)
         with (self.out / "training.jsonl").open("w", encoding="utf-8") as log:
-            begun = time.monotonic()
-            losses: list[float] = []
-
-            def report(progress: Step) -> None:
-                self.tell(progress)
-                losses.append(progress.loss)
-
-            def epoch_done(epoch: int, classifier: FilmClassifier) -> None:
-                curve = validation_curve(classifier, validation, recipe)
-                row = {"epoch": epoch, "loss": float(np.mean(losses)), **curve, "s": time.monotonic() - begun}
-                print(json.dumps(row), file=log, flush=True)
-                losses.clear()
-                weights = {name: each.contiguous() for name, each in classifier.state_dict().items()}
-                save_file(weights, self.out / CHECKPOINT)
-
-            classifier = trained(recipe, training, report, epoch_done)
+            diary = Diary(recipe, validation, self.out / CHECKPOINT, log, self.tell)
+            classifier = trained(recipe, training, diary.report, diary.epoch_done)
+        if recipe.schedule.keep == "best":
+            classifier.load_state_dict(load_file(self.out / CHECKPOINT))
         self._write(recipe, classifier, (training, validation))
 
     def finish(self, checkpoint: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,16 @@ from inference.films import FilmFolder, LabelledFilm, child_split, radiologist_t
 
 torch = pytest.importorskip("torch", reason="the extra 'train' is not installed")
 
+from safetensors.torch import load_file  # noqa: E402
+
 from inference.models import load_model  # noqa: E402 - only with torch
+from inference.progress import Step  # noqa: E402
 from inference.training.augmentation import Augmentation  # noqa: E402
 from inference.training.calibration import best_scaling, best_threshold  # noqa: E402
 from inference.training.export import export  # noqa: E402
 from inference.training.loop import box_loss  # noqa: E402
 from inference.training.network import FilmClassifier, new_classifier  # noqa: E402
+from inference.training.pool import FilmPool  # noqa: E402
 from inference.training.recipe import read_recipe  # noqa: E402
 from inference.training.run import Trainer  # noqa: E402
 
@@ -100,6 +105,24 @@ def test_a_short_run_gives_a_model_that_reads_films(chest_films: Path, tmp_path:
     assert len(steps) == 4
     assert model.preprocessing.side == 64
     assert model.network.outputs == 1
+
+
+def test_the_weights_of_the_best_epoch_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from inference.training import run
+
+    losses = iter([0.5, 0.2, 0.4])
+    monkeypatch.setattr(run, "validation_curve", lambda *_: {"children_loss": next(losses), "children_auc": 0.9})
+    recipe = read_recipe(RECIPE.with_name("thesis-resnet18.toml"))
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    diary = run.Diary(recipe, FilmPool((), (), ()), checkpoint, io.StringIO(), lambda _: None)
+    network = new_classifier("resnet18", findings=1, seed=0)
+
+    for epoch in (1, 2, 3):
+        torch.nn.init.constant_(network.head.weight, float(epoch))
+        diary.report(Step(epoch, epoch, 3, 1.0))
+        diary.epoch_done(epoch, network)
+
+    assert float(load_file(checkpoint)["head.weight"].mean()) == 2.0
 
 
 def test_a_stranger_to_the_recipe_is_named_with_every_other_fault(tmp_path: Path) -> None:
