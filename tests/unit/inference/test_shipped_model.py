@@ -59,6 +59,7 @@ def test_the_figures_beside_the_weights_are_those_of_these_weights(model: Model)
     figures = json.loads((DEFAULT_MODEL / "evaluation.json").read_text(encoding="utf-8"))
 
     assert (model.card.digest, model.card.findings[0].threshold) == (figures["digest"], figures["threshold"])
+    assert (model.card.name, model.card.version) == (figures["model"], figures["version"])
 
 
 def test_the_clinical_film_passes_the_guard(model: Model, clinical_film: Path) -> None:
