@@ -88,6 +88,10 @@ def train(
     checkpoint: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Train no more; finish with these weights.")
     ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, help="Weights of a teacher of the recipe, once for each, in its order."),
+    ] = None,
 ) -> None:
     """Train a recipe and write a model folder."""
     from inference.training.run import Trainer  # noqa: PLC0415 - serving works without torch
@@ -95,7 +99,7 @@ def train(
     with bars() as progress:
         task = progress.add_task("training", total=None)
         try:
-            trainer = Trainer(recipe, data, out, lambda now: advance(progress, task, now), most_films)
+            trainer = Trainer(recipe, data, out, lambda now: advance(progress, task, now), most_films, tuple(teacher or ()))
             trainer.finish(checkpoint) if checkpoint else trainer.run()
         except InferenceError as error:
             raise stop(error) from error

@@ -17,7 +17,8 @@ from inference.preprocessing import Preprocessing
 from inference.progress import Step
 from inference.training.network import FilmClassifier, Reading, new_classifier
 from inference.training.pool import Batch, FilmPool, batches
-from inference.training.recipe import Recipe, Schedule
+from inference.training.recipe import Recipe
+from inference.training.teaching import Teaching
 from inference.types import Radiograph
 
 Floats = NDArray[np.float32]
@@ -32,28 +33,34 @@ class Run:
     averaged: AveragedModel
     optimizer: torch.optim.Optimizer
     scheduler: torch.optim.lr_scheduler.LRScheduler
+    teaching: Teaching | None = None
 
     @classmethod
-    def start(cls, recipe: Recipe) -> Run:
+    def start(cls, recipe: Recipe, teaching: Teaching | None = None) -> Run:
         """Return a run before its first step."""
         schedule = recipe.schedule
         torch.set_num_threads(schedule.threads)
         findings = len(recipe.card.findings)
         classifier = new_classifier(recipe.network.architecture, findings, recipe.seed)
+        if teaching:
+            teaching.prepare(classifier)
         classifier = classifier.to(memory_format=torch.channels_last)
         averaging = get_ema_multi_avg_fn(schedule.averaging)  # type: ignore[no-untyped-call]
         averaged = AveragedModel(classifier, multi_avg_fn=averaging, use_buffers=True)
         optimizer = torch.optim.AdamW(
             classifier.parameters(), lr=schedule.peak_rate, weight_decay=schedule.weight_decay
         )
-        return cls(recipe, classifier, averaged, optimizer, rates_of(recipe, optimizer))
+        return cls(recipe, classifier, averaged, optimizer, rates_of(recipe, optimizer), teaching)
 
     def step(self, batch: Batch) -> float:
         """Learn from one batch and return its loss."""
         schedule = self.recipe.schedule
+        films = batch.films.to(memory_format=torch.channels_last)
+        targets = smoothed(batch.targets, schedule.label_smoothing)
         with torch.autocast("cpu", torch.bfloat16) if schedule.precision == "bfloat16" else nullcontext():
-            reading = self.classifier(batch.films.to(memory_format=torch.channels_last))
-        loss = score_loss(reading.logits.float(), batch.targets, schedule)
+            reading = self.classifier(films)
+            targets = self.teaching.targets(films, targets) if self.teaching else targets
+        loss = binary_cross_entropy_with_logits(reading.logits.float(), targets)
         if schedule.box_weight:
             loss = loss + schedule.box_weight * box_loss(reading.cams.float(), batch.boxed)
         self.optimizer.zero_grad(set_to_none=True)
@@ -74,10 +81,9 @@ def rates_of(recipe: Recipe, optimizer: torch.optim.Optimizer) -> torch.optim.lr
     )
 
 
-def score_loss(logits: Tensor, targets: Tensor, schedule: Schedule) -> Tensor:
-    """Return the log loss of scores against smoothed targets."""
-    smooth = targets * (1.0 - 2.0 * schedule.label_smoothing) + schedule.label_smoothing
-    return binary_cross_entropy_with_logits(logits, smooth)
+def smoothed(targets: Tensor, smoothing: float) -> Tensor:
+    """Return targets that are never quite sure."""
+    return targets * (1.0 - 2.0 * smoothing) + smoothing
 
 
 def box_loss(cams: Tensor, boxed: Tensor) -> Tensor:
@@ -104,6 +110,7 @@ def trained(
     pool: FilmPool,
     report: Callable[[Step], None],
     epoch_done: Callable[[int, FilmClassifier], None],
+    teaching: Teaching | None = None,
 ) -> FilmClassifier:
     """Return the averaged classifier after all steps of the recipe.
 
@@ -113,8 +120,10 @@ def trained(
         Called after every batch.
     epoch_done
         Called after every epoch with its number and the averaged classifier.
+    teaching
+        What the recipe's teachers say; None if it has none.
     """
-    run = Run.start(recipe)
+    run = Run.start(recipe, teaching)
     random = np.random.default_rng(recipe.seed)
     done, total, epoch = 0, steps_of(recipe), 0
     for stage in recipe.schedule.steps:

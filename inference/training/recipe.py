@@ -86,6 +86,13 @@ class TransplantSection(Section):
     diseased: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
+class TeachingSection(Section):
+    """Networks that were trained before, by these recipes, and how much their scores count beside the labels."""
+
+    recipes: Annotated[tuple[str, ...], Field(min_length=1)]
+    weight: Annotated[float, Field(gt=0, le=1)] = 0.5
+
+
 class Recipe(Section):
     """Everything that a run depends on beside the data."""
 
@@ -97,6 +104,7 @@ class Recipe(Section):
     schedule: Schedule
     augmentation: AugmentationSection | None = None  # None: films as they are
     transplant: TransplantSection | None = None  # None: no region of one film is put on another
+    teaching: TeachingSection | None = None  # None: learned from labels alone
     card: CardText
 
     @field_validator("input")

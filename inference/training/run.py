@@ -13,19 +13,18 @@ from typing import TextIO
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from inference.errors import MissingDataError
 from inference.figures import auc
 from inference.films import FilmFolder
 from inference.progress import Step
 from inference.training.calibration import Scaling, mean_loss
 from inference.training.finish import certain_by_population, write_folder
 from inference.training.loop import logits_of, trained
-from inference.training.network import FilmClassifier, new_classifier
+from inference.training.network import FilmClassifier
 from inference.training.pool import FilmPool
 from inference.training.recipe import Recipe, read_recipe
+from inference.training.teaching import Teaching, classifier_of
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -79,6 +78,8 @@ class Trainer:
         Upper bound of the films read of each split, for a quick trial; None for all.
     tell
         Called after every batch.
+    teachers
+        Weights of the networks that the recipe names as teachers, in its order.
     """
 
     recipe_path: Path
@@ -86,15 +87,17 @@ class Trainer:
     out: Path
     tell: Callable[[Step], None]
     most_films: int | None = None
+    teachers: tuple[Path, ...] = ()
 
     def run(self) -> None:
         """Train, calibrate and write the model folder."""
         recipe = read_recipe(self.recipe_path)
+        teaching = Teaching.of(recipe, self.teachers)
         training, validation = self._pools(recipe)
         self.out.mkdir(parents=True, exist_ok=True)
         with (self.out / "training.jsonl").open("w", encoding="utf-8") as log:
             diary = Diary(recipe, validation, self.out / CHECKPOINT, log, self.tell)
-            classifier = trained(recipe, training, diary.report, diary.epoch_done)
+            classifier = trained(recipe, training, diary.report, diary.epoch_done, teaching)
         if recipe.schedule.keep == "best":
             classifier.load_state_dict(load_file(self.out / CHECKPOINT))
         self._write(recipe, classifier, (training, validation))
@@ -109,12 +112,7 @@ class Trainer:
         """
         recipe = read_recipe(self.recipe_path)
         torch.set_num_threads(recipe.schedule.threads)
-        classifier = new_classifier(recipe.network.architecture, len(recipe.card.findings), recipe.seed)
-        try:
-            classifier.load_state_dict(load_file(checkpoint))
-        except (OSError, RuntimeError, SafetensorError) as error:
-            raise MissingDataError(f"{checkpoint}: no weights of {recipe.network.architecture}") from error
-        self._write(recipe, classifier.eval(), self._pools(recipe))
+        self._write(recipe, classifier_of(recipe, checkpoint), self._pools(recipe))
 
     def _write(self, recipe: Recipe, classifier: FilmClassifier, pools: tuple[FilmPool, FilmPool]) -> None:
         self.out.mkdir(parents=True, exist_ok=True)
