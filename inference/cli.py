@@ -90,7 +90,9 @@ def train(
     ] = None,
     teacher: Annotated[
         list[Path] | None,
-        typer.Option(exists=True, dir_okay=False, help="Weights of a teacher of the recipe, once for each, in its order."),
+        typer.Option(
+            exists=True, dir_okay=False, help="Weights of a teacher of the recipe, once for each, in its order."
+        ),
     ] = None,
 ) -> None:
     """Train a recipe and write a model folder."""
@@ -99,7 +101,9 @@ def train(
     with bars() as progress:
         task = progress.add_task("training", total=None)
         try:
-            trainer = Trainer(recipe, data, out, lambda now: advance(progress, task, now), most_films, tuple(teacher or ()))
+            trainer = Trainer(
+                recipe, data, out, lambda now: advance(progress, task, now), most_films, tuple(teacher or ())
+            )
             trainer.finish(checkpoint) if checkpoint else trainer.run()
         except InferenceError as error:
             raise stop(error) from error
