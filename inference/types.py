@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -69,8 +68,26 @@ class Finding:
     threshold: float
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.threshold <= 1.0:
+        if not self.name.strip():
+            raise ValueError("name: a finding has a name")
+        for field_name, code in (("code", self.code), ("site", self.site)):
+            _require_code(f"{field_name} of {self.name}", code)
+        if not _is_fraction(self.threshold):
             raise ValueError(f"threshold of {self.name}: {self.threshold} is outside [0, 1]")
+
+
+def _require_code(where: str, code: Code) -> None:
+    """Raise where a code lacks one of its three parts, each of which is type 1 (PS3.3 8.8)."""
+    if not isinstance(code, Code):
+        raise ValueError(f"{where}: {code!r}; a code has value, scheme and meaning (PS3.3 8.8)")  # noqa: TRY004
+    for part in ("value", "scheme", "meaning"):
+        if not getattr(code, part).strip():
+            raise ValueError(f"{where}: its {part} is empty; a code has value, scheme and meaning (PS3.3 8.8)")
+
+
+def _is_fraction(number: float) -> bool:
+    """Return whether a number is in [0, 1]; NaN is not."""
+    return 0.0 <= number <= 1.0
 
 
 @dataclass(frozen=True)
@@ -118,15 +135,23 @@ class Score:
     saliency: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.score) or not 0.0 <= self.score <= 1.0:
+        if not _is_fraction(self.score):
             raise ValueError(f"score of {self.finding.name}: {self.score} is not in [0, 1]")
-        if self.saliency is not None and not np.isfinite(self.saliency).all():
-            raise ValueError(f"saliency of {self.finding.name} is not finite")
+        if self.saliency is not None:
+            _require_map(f"saliency of {self.finding.name}", self.saliency)
 
     @property
     def above(self) -> bool:
         """True at or above the threshold."""
         return self.score >= self.finding.threshold
+
+
+def _require_map(where: str, saliency: NDArray[np.float32]) -> None:
+    if saliency.ndim != 2 or not saliency.size or saliency.dtype != np.float32:
+        raise ValueError(f"{where}: {saliency.dtype} of shape {saliency.shape}; a map is float32 (rows, columns)")
+    low, high = float(saliency.min()), float(saliency.max())  # NaN anywhere makes both NaN
+    if not (_is_fraction(low) and _is_fraction(high)):
+        raise ValueError(f"{where}: values from {low:g} to {high:g}; a map is finite, in [0, 1]")
 
 
 @dataclass(frozen=True)
@@ -186,3 +211,12 @@ class Prediction:
     card: ModelCard
     scores: tuple[Score, ...]
     familiarity: Familiarity | None = None
+
+    def __post_init__(self) -> None:
+        names = [score.finding.name for score in self.scores]
+        twice = [name for number, name in enumerate(names) if name in names[:number]]
+        if twice:
+            raise ValueError(f"scores: two of {twice[0]}; a model says one thing of a finding")
+        strange = [score.finding.name for score in self.scores if score.finding not in self.card.findings]
+        if strange:
+            raise ValueError(f"scores: {strange[0]} is no finding of the card of {self.card.name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from inference.types import Prediction, Score
+from structured_reports.lifecycle import FormerResult
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class ReportRequest:
         Label on every object.
     heatmap
         False where the model may not point at image locations.
+    former
+        The recorded result that this one replaces; None where it replaces none.
     """
 
     source: Dataset
@@ -71,22 +74,39 @@ class ReportRequest:
     generation: int = 1
     notice: str = "AI RESULT - NOT FOR DIAGNOSTIC USE"
     heatmap: bool = True
+    former: FormerResult | None = None
 
     def __post_init__(self) -> None:
         if self.made_at.tzinfo is None:
             raise ValueError("made_at: a result time needs a time zone")
-        if isinstance(self.outcome, Prediction) and self.display is None:
-            raise ValueError("display: a prediction needs the film that it is about")
-        if isinstance(self.outcome, Prediction) and self.display is not None:
-            for score in self.outcome.scores:
-                _check_grid(score, self.display)
+        if self.generation < 1:
+            raise ValueError(f"generation: {self.generation}; the first result of a study is 1")
+        if not self.notice.strip():
+            raise ValueError("notice: empty; every object is labelled")
+        if isinstance(self.outcome, Prediction):
+            _check_scores(self.outcome.scores, _checked_film(self.display, self.source))
 
 
-def _check_grid(score: Score, display: NDArray[np.uint8]) -> None:
-    if score.saliency is not None and score.saliency.shape != display.shape:
-        raise ValueError(
-            f"saliency of {score.finding.name}: shape {score.saliency.shape}, the film has {display.shape}"
-        )
+def _checked_film(display: NDArray[np.uint8] | None, source: Dataset) -> NDArray[np.uint8]:
+    """Return the film; raises where a place on it would be another one of the source."""
+    if display is None:
+        raise ValueError("display: a prediction needs the film that it is about")
+    if display.ndim != 2 or not display.size or display.dtype != np.uint8:
+        raise ValueError(f"display: {display.dtype} of shape {display.shape}; a film is uint8 (rows, columns)")
+    stored = (source.get("Rows"), source.get("Columns"))
+    if all(isinstance(length, int) for length in stored) and stored != display.shape:
+        raise ValueError(f"display: shape {display.shape}, the source has (Rows, Columns) of {stored}")
+    return display
+
+
+def _check_scores(scores: Sequence[Score], display: NDArray[np.uint8]) -> None:
+    if not scores:
+        raise ValueError("outcome: a prediction without scores; a result says something of at least one finding")
+    for score in scores:
+        if score.saliency is not None and score.saliency.shape != display.shape:
+            raise ValueError(
+                f"saliency of {score.finding.name}: shape {score.saliency.shape}, the film has {display.shape}"
+            )
 
 
 DICOM = "application/dicom"
@@ -95,6 +115,10 @@ PNG = "image/png"
 
 KINDS = ("summary", "heatmap", "report", "fhir")
 """Keys of `structured_reports.build.BUILDERS`, for those who must not import what builds."""
+
+
+REJECTION = "rejection"
+"""Kind of the note that withdraws results: no builder makes it, and every destination takes it."""
 
 
 @dataclass(frozen=True)

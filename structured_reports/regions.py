@@ -25,9 +25,23 @@ class Region:
     points
         float64, (n, 2): column, row in image coordinates, first equal to last. The upper left corner of the
         upper left pixel is 0.0, 0.0, its center 0.5, 0.5 (PS3.3 C.18.6.1.2). At least seven points.
+    grid
+        Rows and columns of the image.
     """
 
     points: NDArray[np.float64]
+    grid: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        if self.points.ndim != 2 or self.points.shape[1] != 2 or len(self.points) <= _FEWEST_POINTS:
+            raise ValueError(f"points: shape {self.points.shape}; a region is (n, 2) with n above {_FEWEST_POINTS}")
+        if not np.array_equal(self.points[0], self.points[-1]):
+            raise ValueError("points: the last differs from the first; a region is closed")
+        rows, columns = self.grid
+        low, high = self.points.min(axis=0), self.points.max(axis=0)
+        # Not below, so that NaN is refused too
+        if not ((low >= 0.0).all() and (high <= (columns, rows)).all()):
+            raise ValueError(f"points: {low} to {high} leave an image of {columns} columns and {rows} rows")
 
 
 def regions_of(saliency: NDArray[np.float32]) -> tuple[Region, ...]:
@@ -38,7 +52,7 @@ def regions_of(saliency: NDArray[np.float32]) -> tuple[Region, ...]:
     outlines = _outlines(saliency, peak)
     rows, columns = saliency.shape
     kept = [outline for outline in outlines[1:] if cv2.contourArea(outline) >= _SMALLEST * rows * columns]
-    return tuple(_region(outline, max(rows, columns)) for outline in [outlines[0], *kept[: _MOST - 1]])
+    return tuple(_region(outline, (rows, columns)) for outline in [outlines[0], *kept[: _MOST - 1]])
 
 
 def _outlines(saliency: NDArray[np.float32], peak: float) -> list[NDArray[np.int32]]:
@@ -51,12 +65,12 @@ def _outlines(saliency: NDArray[np.float32], peak: float) -> list[NDArray[np.int
     return sorted(outlines, key=lambda o: (cv2.pointPolygonTest(o, at, False) < 0, -cv2.contourArea(o)))
 
 
-def _region(outline: NDArray[np.int32], longer_side: int) -> Region:
-    simple = cv2.approxPolyDP(outline, _TOLERANCE * longer_side, True)
+def _region(outline: NDArray[np.int32], grid: tuple[int, int]) -> Region:
+    simple = cv2.approxPolyDP(outline, _TOLERANCE * max(grid), True)
     is_line = cv2.contourArea(simple) == 0  # one pixel or one line of pixels: then what it covers
     corners = _box(outline) if is_line else simple.reshape(-1, 2).astype(np.float64) + 0.5
     points = _with_enough_points(corners)
-    return Region(np.vstack([points, points[:1]]))
+    return Region(np.vstack([points, points[:1]]), grid)
 
 
 def _box(outline: NDArray[np.int32]) -> NDArray[np.float64]:
