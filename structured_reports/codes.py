@@ -47,6 +47,11 @@ AI_FAMILY = _dcm("123110", "Artificial Intelligence")  # CID 7162
 ANALYSES = _dcm("111065", "Summary of Analyses")  # PS3.16 Annex D
 NOT_PERFORMED = Code("262008008", "SCT", "Not performed")  # CID 3208
 
+# Titles of a rejection note (CID 7010; IHE RAD TF, IOCM)
+REJECTED_FOR_QUALITY = _dcm("113001", "Rejected for Quality Reasons")
+REJECTED_FOR_PATIENT_SAFETY = _dcm("113037", "Rejected for Patient Safety Reasons")
+KEY_OBJECT_DESCRIPTION = _dcm("113012", "Key Object Description")  # TID 2010
+
 # Units (UCUM)
 PERCENT = Code("%", "UCUM", "Percent")
 PIXELS = Code("{pixels}", "UCUM", "Pixels")

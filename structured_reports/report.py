@@ -13,6 +13,7 @@ from structured_reports.content import CONCEPT_MODIFIER, coded, concept, contain
 from structured_reports.envelope import HEATMAP, REPORT, code_item, envelope, series_uid
 from structured_reports.header import SourceHeader, read_header
 from structured_reports.image_library import image_library, reference
+from structured_reports.lifecycle_references import hierarchical
 from structured_reports.measurement_groups import measurement_groups
 from structured_reports.part10 import sealed
 from structured_reports.port import Refusal, ReportRequest, ResultObject
@@ -103,6 +104,8 @@ def _document(request: ReportRequest, header: SourceHeader, root: Dataset, map_o
     dataset.ReferencedPerformedProcedureStepSequence = []
     dataset.PerformedProcedureCodeSequence = [] if isinstance(request.outcome, Refusal) else _performed(header)
     dataset.CurrentRequestedProcedureEvidenceSequence = [_evidence(request, header, map_object)]
+    if request.former is not None and request.former.documents:
+        dataset.PredecessorDocumentsSequence = hierarchical(request.former.documents)  # PS3.3 C.17.2, type 1C
     requests = _referenced_requests(header)
     if requests:
         dataset.ReferencedRequestSequence = requests
