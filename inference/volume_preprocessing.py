@@ -18,6 +18,7 @@ from inference.film import HEADER_FAULTS
 from inference.guard import Guard
 from inference.preprocessing import PerChannel, scaled_channels, stretched
 from inference.projection import allowed_attributes
+from inference.stack import Stack
 from inference.volume import oriented, resampled, to_volume
 
 Floats = NDArray[np.float32]
@@ -62,16 +63,26 @@ class PreparedVolume:
     ----------
     tensor
         float32, (channels, slices, rows, columns), normalised.
+    place
+        Where the grid lies.
+    stack
+        Where the slices lie that it was made of.
     """
 
     tensor: Floats
     place: Place
+    stack: Stack
     attributes: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class SeriesGuard(Guard):
-    """What the header of a series must say. It has no view: its place in the patient says how it lies."""
+    """What the header of each slice must say. It has no view: its place in the patient says how it lies."""
+
+    def _localizer(self, attributes: Mapping[str, str]) -> FilmError | None:
+        if super()._localizer(attributes) is None:
+            return None
+        return UnsuitableFilmError("localizer", "ImageType: LOCALIZER; the model reads series of slices")
 
     def _view(self, attributes: Mapping[str, str]) -> FilmError | None:
         return None
@@ -114,14 +125,14 @@ class VolumePreprocessing:
         """
         try:
             volume = resampled(oriented(to_volume(slices), self.orientation), self.spacing_mm[::-1])
-            attributes = allowed_attributes(slices[0])
+            stack, attributes = Stack.of(slices), allowed_attributes(slices[0])
         except HEADER_FAULTS as error:
             reason = f"header: an element of a slice has a form that the standard excludes ({type(error).__name__})"
             raise UnreadablePixelsError("pixels", reason) from error
         values, origin = self._centred(volume)
         tensor = scaled_channels(self._levels(values), self.channels, self.mean, self.deviation)
         place = Place(self.size, origin, tuple(volume.GetSpacing()), tuple(volume.GetDirection()))
-        return PreparedVolume(tensor, place, attributes)
+        return PreparedVolume(tensor, place, stack, attributes)
 
     def _centred(self, volume: SimpleITK.Image) -> tuple[Floats, tuple[float, ...]]:
         """Return the values on the grid, NaN where there is no series, and the centre of its first voxel."""
