@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from pydicom.dataset import Dataset
-from pydicom.uid import ComprehensiveSRStorage, SecondaryCaptureImageStorage
+from pydicom.uid import (
+    ComprehensiveSRStorage,
+    EncapsulatedPDFStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
+    KeyObjectSelectionDocumentStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+)
 
 from inference.types import Code, Prediction
 from structured_reports import codes
@@ -19,25 +26,49 @@ from structured_reports.uids import derived_uid
 
 _LONG = 64  # VR LO (PS3.5 6.2)
 _SHORT = 16  # VR SH
+# SeriesNumber of the first model is 9001 to 9009, of the second 9011 to 9019: viewers sort by it
+_NUMBERS_A_MODEL = 10
 
 
 @dataclass(frozen=True)
 class Series:
-    """The series of one kind of object. Every object has its own: viewers hide the second of a series."""
+    """The series of one kind of object. Every object has its own: viewers hide the second of a series.
+
+    Attributes
+    ----------
+    label
+        What the kind is called in SeriesDescription; empty where people call it by its name.
+    """
 
     kind: str
     number: int
     modality: str
     sop_class_uid: str
+    label: str = ""
 
-    def description(self, findings: str) -> str:
-        """Return SeriesDescription. Viewers cut it at about twenty characters: what differs comes first."""
-        return fitted(f"AI {self.kind} {findings}", _LONG)
+    def description(self, findings: str, model_word: str = "") -> str:
+        """Return SeriesDescription. Viewers cut it at about twenty characters: what differs comes first.
+
+        Parameters
+        ----------
+        model_word
+            What tells the model from the others of the node; empty where there are no others.
+        """
+        return fitted(f"{model_word} AI {self.label or self.kind} {findings}".strip(), _LONG)
 
 
 SUMMARY = Series("summary", 9001, "OT", SecondaryCaptureImageStorage)
 HEATMAP = Series("heatmap", 9002, "OT", SecondaryCaptureImageStorage)
 REPORT = Series("report", 9003, "SR", ComprehensiveSRStorage)
+PRESENTATION_STATE = Series("gsps", 9004, "PR", GrayscaleSoftcopyPresentationStateStorage, "contour")
+SEGMENTATION = Series("seg", 9005, "SEG", SegmentationStorage, "region")
+FRACTIONAL_SEGMENTATION = Series("seg-fractional", 9006, "SEG", SegmentationStorage, "activation")
+PDF = Series("pdf", 9007, "DOC", EncapsulatedPDFStorage, "PDF")
+KEY_OBJECTS = Series("kos", 9008, "KO", KeyObjectSelectionDocumentStorage, "key objects")
+
+EVERY_SERIES = (
+    SUMMARY, HEATMAP, REPORT, PRESENTATION_STATE, SEGMENTATION, FRACTIONAL_SEGMENTATION, PDF, KEY_OBJECTS,
+)  # fmt: skip
 
 
 def series_uid(request: ReportRequest, kind: str) -> str:
@@ -96,7 +127,7 @@ def result_time(request: ReportRequest, header: SourceHeader) -> datetime:
 
 def _own_words(request: ReportRequest) -> str:
     equipment, outcome = request.equipment, request.outcome
-    words = [request.notice, equipment.manufacturer, equipment.model_name, equipment.station_name]
+    words = [request.notice, request.model_word, equipment.manufacturer, equipment.model_name, equipment.station_name]
     words += [equipment.software_version, equipment.serial_number]
     if isinstance(outcome, Prediction):
         card = outcome.card
@@ -111,9 +142,9 @@ def _add_series(dataset: Dataset, request: ReportRequest, series: Series) -> Non
     """Add the General Series Module (PS3.3 C.7.3.1)."""
     dataset.Modality = series.modality
     dataset.SeriesInstanceUID = series_uid(request, series.kind)
-    dataset.SeriesNumber = series.number
+    dataset.SeriesNumber = series.number + _NUMBERS_A_MODEL * (request.model_number - 1)
     dataset.InstanceNumber = 1
-    dataset.SeriesDescription = series.description(findings_line(request.outcome))
+    dataset.SeriesDescription = series.description(findings_line(request.outcome), request.model_word)
 
 
 def _add_equipment(dataset: Dataset, request: ReportRequest) -> None:
