@@ -23,11 +23,12 @@ from dicom_node.errors import SettingsError
 from dicom_node.routing import CALLED, Rule, matches
 from dicom_node.study import AETitle
 from inference.models import DEFAULT_MODEL
+from inference.models.port import DEVICE
 from structured_reports.port import KINDS
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(ge=0, le=3600)]
-Device = Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")]
+Device = Annotated[str, Field(pattern=DEVICE)]
 
 
 class _Section(BaseModel):

@@ -148,7 +148,15 @@ class DeviceSection(Section):
         Devices that it runs on; None: on any that its runtime has.
     memory_mb
         Of all memory that such a device has.
+    precision
+        In which a kind of torch computes there, float32 where it is not named. `python -m inference precision`
+        writes it, where it changes no decision.
     """
 
     kinds: Annotated[tuple[Literal["cpu", "cuda"], ...], Field(min_length=1)] | None = None
     memory_mb: Annotated[int, Field(ge=1)] | None = None
+    precision: dict[Literal["cpu", "cuda"], Literal["float32", "bfloat16", "float16"]] = {}
+
+    def precision_on(self, kind: str) -> str:
+        """Return the precision on a kind of device."""
+        return {str(key): str(value) for key, value in self.precision.items()}.get(kind, "float32")

@@ -26,11 +26,11 @@ def faults_of_folder(folder: Path, device: str = "cpu") -> Iterator[str]:
             if not (folder / name).is_file()
         )
     try:
-        card = read_card(folder)
+        card, runtime = read_card(folder), Runtime(device)
     except ModelError as error:
         yield str(error)
         return
-    yield from (f"{folder}: {fault}" for fault in faults_of_card_and_files(folder, card, Runtime(device)))
+    yield from (f"{folder}: {fault}" for fault in faults_of_card_and_files(folder, card, runtime))
 
 
 def faults_of_card_and_files(folder: Path, card: CardFile, runtime: Runtime) -> Iterator[str]:

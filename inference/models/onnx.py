@@ -34,6 +34,8 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 def network(path: Path, card: CardFile, runtime: Runtime) -> OnnxNetwork:
     """Return the network in a file."""
+    if card.device.precision:
+        raise InvalidCardError("device.precision: ONNX Runtime computes in the types that the file names")
     return OnnxNetwork(path, runtime.device, runtime.threads, card.weights.tensor_names())
 
 
@@ -44,7 +46,7 @@ class OnnxNetwork:
     Attributes
     ----------
     device
-        Key of `PROVIDERS`.
+        ``cpu``, ``cuda`` or ``cuda:N``.
     threads
         Threads within one operation. One is right beside other load: more of them wait for each other.
     names
@@ -66,7 +68,8 @@ class OnnxNetwork:
         self._require_names()
 
     def _started(self) -> onnxruntime.InferenceSession:
-        provider = PROVIDERS.get(self.device)
+        runtime = Runtime(self.device, self.threads)
+        provider = PROVIDERS[runtime.kind]
         if provider not in onnxruntime.get_available_providers():
             raise ModelError(f"device: {self.device}; this ONNX Runtime has {available_devices()}")
         options = onnxruntime.SessionOptions()
@@ -74,9 +77,14 @@ class OnnxNetwork:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            session = onnxruntime.InferenceSession(self.path, options, providers=[provider])
+            session = onnxruntime.InferenceSession(
+                self.path, options, providers=[(provider, provider_options(runtime))]
+            )
         except Exception as error:  # the runtime raises a dozen unrelated types
-            raise ModelError(f"{self.path.name}: ONNX Runtime cannot load it ({type(error).__name__})") from error
+            where = "" if runtime.kind == "cpu" else f" on {self.device}"
+            raise ModelError(
+                f"{self.path.name}: ONNX Runtime cannot load it{where} ({type(error).__name__})"
+            ) from error
         if session.get_providers()[0] != provider:  # without its driver the runtime goes on with the CPU
             raise ModelError(f"device: {self.device}; ONNX Runtime has it and cannot start it: is its driver there?")
         return session
@@ -132,6 +140,17 @@ class OnnxNetwork:
 
     def _named(self, key: str) -> str:
         return self.names.get(key, key)
+
+
+def provider_options(runtime: Runtime) -> dict[str, str]:
+    """Return which device of its kind a session takes, and how it computes there.
+
+    References
+    ----------
+    * https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html: device_id, use_tf32
+    """
+    # A convolution in TF32, which is the default there, has ten bits: a precision that nobody chose.
+    return {} if runtime.kind == "cpu" else {"device_id": str(runtime.index), "use_tf32": "0"}
 
 
 def grid_of(shape: list[Any]) -> Grid | None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.errors import ModelError
+
 Floats = NDArray[np.float32]
 # Channels and lengths of a grid as a network takes it, None for one that it leaves open.
 Grid = tuple[int | None, ...]
+# Names of devices; a number counts from 0 those of its kind that the process sees.
+DEVICE = r"^(cpu|cuda(:[0-9]{1,3})?)$"
 
 
 class Outputs(NamedTuple):
@@ -49,13 +54,32 @@ class Runtime:
     Attributes
     ----------
     device
-        ``cpu`` or ``cuda``.
+        ``cpu``, ``cuda`` or ``cuda:N``; without a number it is the first.
     threads
         Threads within one operation. One is right beside other load: more of them wait for each other.
+
+    Raises
+    ------
+    ModelError
+        The device has another name.
     """
 
     device: str = "cpu"
     threads: int = 1
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(DEVICE, self.device):
+            raise ModelError(f"device: {self.device}; the rule is cpu, cuda or cuda:N")
+
+    @property
+    def kind(self) -> str:
+        """``cpu`` or ``cuda``."""
+        return self.device.partition(":")[0]
+
+    @property
+    def index(self) -> int:
+        """Number of the device among those of its kind."""
+        return int(self.device.partition(":")[2] or 0)
 
 
 class Network(Protocol):

@@ -25,12 +25,17 @@ def started_device(runtime: Runtime) -> torch.device:
     ModelError
         This torch has no such device, or its driver does not answer.
     """
-    there = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-    if runtime.device not in there:
-        raise ModelError(f"device: {runtime.device}; this torch has {', '.join(there)}")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if runtime.kind == "cuda" and runtime.index >= count:
+        there = ", ".join(["cpu", *(f"cuda:{index}" for index in range(count))])
+        raise ModelError(f"device: {runtime.device}; this torch has {there}")
     # Of the process: torch knows no other, and the threads of models that share one would wait for each other.
     torch.set_num_threads(runtime.threads)
-    return torch.device(runtime.device)
+    if runtime.kind == "cpu":
+        return torch.device("cpu")
+    # A convolution in TF32 has ten bits: a precision that nobody chose (`inference.serving.choosing`).
+    torch.backends.cudnn.allow_tf32 = False
+    return torch.device("cuda", runtime.index)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ References
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -69,6 +70,15 @@ def tapped(program: ExportedProgram) -> Tapped | None:
     graph.lint()
     module.recompile()
     return Tapped(module, len(outputs), str(linear[1].target) if linear else None)
+
+
+def batch_of(taken: torch.Tensor) -> tuple[int, int]:
+    """Return the least and the most films of a batch that a program takes."""
+    length = taken.shape[0]
+    if isinstance(length, int):
+        return length, length
+    bounds = length.node.shape_env.bound_sympy(length.node.expr)
+    return max(1, int(bounds.lower)), int(min(bounds.upper, sys.maxsize))
 
 
 def output_nodes(module: GraphModule) -> list[Node]:

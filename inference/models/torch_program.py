@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,13 @@ from torch.export import ExportedProgram
 from torch.export.passes import move_to_device_pass
 
 from inference.card import CardFile
-from inference.card_sections import CLASS_ACTIVATION
+from inference.card_sections import CLASS_ACTIVATION, GRAD_CAM
 from inference.errors import InvalidCardError
 from inference.models.port import Grid, Outputs, Runtime, named_outputs
-from inference.models.torch_device import array_of, failures_named, started_device, tensors_in
-from inference.models.torch_graph import Tapped, is_training, tapped
+from inference.models.torch_device import failures_named, started_device, tensors_in
+from inference.models.torch_graph import Tapped, batch_of, is_training, tapped
+from inference.serving.cuda import Runner, runner_on
+from inference.serving.lanes import Forward
 
 Floats = NDArray[np.float32]
 
@@ -33,6 +36,8 @@ class ProgramNetwork:
         How maps are made: ``class-activation``, ``grad-cam``, or None for no map.
     read
         Outputs whose maps are wanted.
+    precision
+        In which it computes.
     """
 
     source: str
@@ -40,8 +45,10 @@ class ProgramNetwork:
     device: torch.device
     method: str | None
     read: tuple[int, ...]
+    precision: str = "float32"
     module: Any = field(init=False, repr=False, compare=False)
     tap: Tapped | None = field(init=False, repr=False, compare=False)
+    runner: Runner = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.program.graph_signature.user_inputs) != 1:
@@ -53,12 +60,26 @@ class ProgramNetwork:
         tap = self._tapped()
         object.__setattr__(self, "tap", tap)
         object.__setattr__(self, "module", (tap.module if tap else self.program.module()).requires_grad_(False))
+        object.__setattr__(self, "runner", self._runner(tap))
 
     @classmethod
     def of(cls, source: str, program: ExportedProgram, card: CardFile, runtime: Runtime) -> ProgramNetwork:
         """Return the network of a card."""
         method = card.explanation.method if card.explanation else None
-        return cls(source, program, started_device(runtime), method, card.indices)
+        precision = card.device.precision_on(runtime.kind)
+        return cls(source, program, started_device(runtime), method, card.indices, precision)
+
+    def _runner(self, tap: Tapped | None) -> Runner:
+        """Return what runs the program and the maps that are wanted of it."""
+        if tap is None:
+            forward: Forward = self._own
+        elif self.method in (None, CLASS_ACTIVATION):
+            forward = partial(self._activated, tap)
+        else:
+            forward = partial(self._weighted, tap)
+        with_gradients = tap is not None and self.method == GRAD_CAM
+        batch = batch_of(self._input)
+        return runner_on(self.device, self.module, forward, self.precision, batch=batch, gradients=with_gradients)
 
     def _tapped(self) -> Tapped | None:
         """Return the program with features, None where no map is wanted or the program gives its maps itself.
@@ -88,54 +109,50 @@ class ProgramNetwork:
         return count if isinstance(count, int) else None
 
     def run(self, films: Floats) -> Outputs:
-        """Return what the program says of a batch; one exported for a fixed batch is run piece by piece."""
-        fixed = self._input.shape[0]
+        """Return what the program says of a batch; where it was exported for fewer films, piece by piece."""
+        least, most = batch_of(self._input)
         with failures_named(self.source, self.device):
-            if not isinstance(fixed, int):
-                return self._outputs(films)
-            pieces = [films[at : at + fixed] for at in range(0, len(films), fixed)]
-            given = [self._outputs(filled(piece, fixed)) for piece in pieces]
-        return joined(given, len(films))
+            pieces = [films[at : at + most] for at in range(0, len(films), most)]
+            given = [self._outputs(filled(piece, least)) for piece in pieces]
+        return joined(given, [len(piece) for piece in pieces])
 
     def _outputs(self, films: Floats) -> Outputs:
-        batch = torch.from_numpy(np.ascontiguousarray(films)).to(self.device, self._input.dtype)
+        given = self.runner.run(films)
         if self.tap is None:
-            with torch.inference_mode():
-                values = tensors_in(self.module(batch))
-            return named_outputs([array_of(each) for each in values], len(films), self.source)
-        if self.method in (None, CLASS_ACTIVATION):
-            return self._activated(self.tap, batch)
-        return self._weighted(self.tap, batch)
+            return named_outputs([each for each in given if each is not None], len(films), self.source)
+        logits, cams, embedding = given
+        assert logits is not None  # noqa: S101 - narrows the type
+        return named_outputs([logits], len(films), self.source)._replace(cams=cams, embedding=embedding)
 
-    def _activated(self, tap: Tapped, batch: Tensor) -> Outputs:
+    def _own(self, films: Tensor) -> Sequence[Tensor]:
+        with torch.inference_mode():
+            return tensors_in(self.module(films.to(self._input.dtype)))
+
+    def _activated(self, tap: Tapped, films: Tensor) -> Sequence[Tensor | None]:
         """Return outputs with exact maps: the head, applied to every place instead of to their mean."""
         with torch.inference_mode():
-            *own, features, _ = self.module(batch)
+            *own, features, _ = self.module(films.to(self._input.dtype))
             head = self.module.get_parameter(tap.head) if tap.head else None
             maps = None if self.method is None or head is None else head_at_every_place(features, head)
             embedding = features.flatten(2).mean(2) if tap.head else None
-        given = named_outputs([array_of(own[0])], len(batch), self.source)
-        return given._replace(
-            cams=None if maps is None else array_of(maps), embedding=None if embedding is None else array_of(embedding)
-        )
+        return own[0], maps, embedding
 
-    def _weighted(self, tap: Tapped, batch: Tensor) -> Outputs:
+    def _weighted(self, tap: Tapped, films: Tensor) -> Sequence[Tensor | None]:
         """Return outputs with maps by Grad-CAM.
 
         Gradients are summed, not averaged, over places: where the head is linear after a mean, the mean of the map is
         the logit less the bias, as it is for an exact map.
         """
         with torch.enable_grad():
-            *own, features, logits = self.module(batch.requires_grad_())
-            columns = logits.reshape(len(batch), -1)
+            *own, features, logits = self.module(films.detach().to(self._input.dtype).requires_grad_())
+            columns = logits.reshape(len(films), -1)
             maps = torch.zeros(*columns.shape, *features.shape[2:], device=self.device)
             for index in self.read:
                 (gradient,) = torch.autograd.grad(columns[:, index].sum(), features, retain_graph=True)
                 weights = gradient.flatten(2).sum(2)
                 maps[:, index] = torch.einsum("bc...,bc->b...", features.detach(), weights)
-        given = named_outputs([array_of(own[0])], len(batch), self.source)
-        embedding = array_of(features.detach().flatten(2).mean(2)) if tap.head else None
-        return given._replace(cams=array_of(maps), embedding=embedding)
+        embedding = features.detach().flatten(2).mean(2) if tap.head else None
+        return own[0].detach(), maps, embedding
 
     @property
     def _input(self) -> Tensor:
@@ -152,13 +169,15 @@ def head_at_every_place(features: Tensor, head: Tensor) -> Tensor:
     return torch.einsum("bc...,kc->bk...", features, head)
 
 
-def filled(films: Floats, count: int) -> Floats:
-    """Return a batch of a fixed number of films, the last repeated."""
-    return np.concatenate([films, np.repeat(films[-1:], count - len(films), axis=0)])
+def filled(films: Floats, least: int) -> Floats:
+    """Return a batch of so many films at least, the last repeated."""
+    return np.concatenate([films, np.repeat(films[-1:], max(0, least - len(films)), axis=0)])
 
 
-def joined(pieces: Sequence[Outputs], films: int) -> Outputs:
-    """Return what pieces of a batch gave as one, without what filled the last."""
-    logits, cams, embeddings = ([each for each in values if each is not None] for values in zip(*pieces, strict=True))
-    first = np.concatenate(logits)[:films]
-    return Outputs(first, *(np.concatenate(each)[:films] if each else None for each in (cams, embeddings)))
+def joined(pieces: Sequence[Outputs], counts: Sequence[int]) -> Outputs:
+    """Return what pieces of a batch gave as one, without what filled each."""
+    cut = [
+        [None if each is None else each[:count] for each in piece] for piece, count in zip(pieces, counts, strict=True)
+    ]
+    logits, cams, embeddings = ([each for each in values if each is not None] for values in zip(*cut, strict=True))
+    return Outputs(np.concatenate(logits), *(np.concatenate(each) if each else None for each in (cams, embeddings)))

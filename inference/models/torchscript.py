@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from inference.card import CardFile
 from inference.card_sections import GRAD_CAM
 from inference.errors import InvalidCardError, ModelError
 from inference.models.port import Outputs, Runtime, named_outputs
-from inference.models.torch_device import array_of, failures_named, started_device, tensors_in
+from inference.models.torch_device import failures_named, started_device, tensors_in
+from inference.serving.cuda import Runner, runner_on
 
 Floats = NDArray[np.float32]
 
@@ -28,7 +31,7 @@ def network(path: Path, card: CardFile, runtime: Runtime) -> TorchScriptNetwork:
         raise InvalidCardError(
             f"explanation.method: {GRAD_CAM}; TorchScript does not give its inner features: export by torch.export"
         )
-    return TorchScriptNetwork(path, started_device(runtime))
+    return TorchScriptNetwork(path, started_device(runtime), card.device.precision_on(runtime.kind))
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,9 @@ class TorchScriptNetwork:
 
     path: Path
     device: torch.device
+    precision: str = "float32"
     module: Any = field(init=False, repr=False, compare=False)
+    runner: Runner = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         try:
@@ -49,6 +54,7 @@ class TorchScriptNetwork:
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"{self.path.name}: no TorchScript: damaged, or another format") from error
         object.__setattr__(self, "module", module.eval())
+        object.__setattr__(self, "runner", runner_on(self.device, self.module, self._forward, self.precision))
 
     @property
     def outputs(self) -> int | None:
@@ -57,7 +63,10 @@ class TorchScriptNetwork:
 
     def run(self, films: Floats) -> Outputs:
         """Return what the program says of a batch."""
-        with failures_named(self.path.name, self.device), torch.inference_mode():
-            batch = torch.from_numpy(np.ascontiguousarray(films)).to(self.device)
-            values = tensors_in(self.module(batch))
-            return named_outputs([array_of(each) for each in values], len(films), self.path.name)
+        with failures_named(self.path.name, self.device):
+            given = [each for each in self.runner.run(films) if each is not None]
+            return named_outputs(given, len(films), self.path.name)
+
+    def _forward(self, films: Tensor) -> Sequence[Tensor]:
+        with torch.inference_mode():
+            return tensors_in(self.module(films))

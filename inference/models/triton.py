@@ -44,6 +44,8 @@ def network(path: Path, card: CardFile, runtime: Runtime) -> TritonNetwork:
     """Return the network on the server that a file names; the server decides on the device."""
     if card.explanation and card.explanation.method == GRAD_CAM:
         raise InvalidCardError(f"explanation.method: {GRAD_CAM}; a server gives no gradients")
+    if card.device.precision:
+        raise InvalidCardError("device.precision: the server computes as it is set up")
     try:
         server = Server.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:

@@ -1,192 +1,146 @@
-"""A torch network on a CUDA device: pinned memory, a stream for copies, captured graphs.
+"""A computation in torch where it runs: at once on a CPU; on CUDA prepared for batches that share the device.
 
-None of this has run on a GPU yet: none was at hand. Its tests are marked `gpu`.
-
-References
-----------
-* https://docs.pytorch.org/docs/stable/notes/cuda.html: streams, pinned memory, CUDA graphs
+On CUDA films go through pinned memory on a stream of their own while another batch is computed; weights lie channels
+last and batches are replayed as captured graphs where that is measured faster. None of this has run on a GPU yet: none
+was at hand. The same code is tested on a CPU, and the tests marked `gpu` wait for one.
 """
 
 from __future__ import annotations
 
-import queue
-import statistics
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from inference.models.port import Grid, Outputs
+from inference.models.torch_device import array_of
 from inference.serving.batching import LANES, MOST
+from inference.serving.forms import TRIALS, faster_captured, in_precision, laid_out
+from inference.serving.lanes import Forward, Lanes, Stream, current, sizes
+from inference.serving.memory import is_out_of_memory
 
 Floats = NDArray[np.float32]
-Forward = Callable[[Tensor], Sequence[Tensor]]
-
-TRIALS = 20
-
-
-@dataclass(frozen=True)
-class Lane:
-    """What one batch under way has for itself: a stream for its copies, and films at both ends of it."""
-
-    copies: torch.cuda.Stream
-    pinned: Tensor
-    films: Tensor
-
-    @classmethod
-    def on(cls, device: torch.device, shape: Sequence[int]) -> Lane:
-        """Return a lane for films of a shape, (most, channels, rows, columns)."""
-        pinned = torch.zeros(*shape, pin_memory=True)
-        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        return cls(stream, pinned, torch.zeros(*shape, device=device))
+# Of the films of one batch: volumes are large.
+MOST_BYTES = 256 << 20
 
 
-class CudaNetwork:
-    """A `Network` around a torch module that gives logits, maps and embeddings.
+class Runner(Protocol):
+    """A computation on its device; safe to use from several threads at once."""
 
-    Batches are padded to powers of two, so that a few captured graphs serve all of them.
+    def run(self, films: Floats) -> list[Floats | None]:
+        """Return logits, maps and embeddings of a batch; None for what is not given."""
+
+
+class HostRunner:
+    """Runs films in the thread that asks: for a CPU, where a batch gains nothing and nothing is copied."""
+
+    def __init__(self, forward: Forward) -> None:
+        self._forward = forward
+
+    def run(self, films: Floats) -> list[Floats | None]:
+        """Return logits, maps and embeddings of a batch."""
+        with torch.no_grad():
+            given = self._forward(torch.from_numpy(np.ascontiguousarray(films)))
+            return [None if each is None else array_of(each) for each in given]
+
+
+class DeviceRunner:
+    """Runs batches through lanes, which are prepared when the first one tells the shape of a film.
 
     Parameters
     ----------
     module
-        Gives logits, maps and embeddings of films, float32 (films, channels, side, side); the latter two may be
-        left out.
-    outputs
-        Number of logits of a film.
-    precision
-        Of the computation: float32, or what `inference.serving.precision` finds to change no decision.
-    most
-        Films of the largest batch; a larger one is run in parts.
-    lanes
-        Batches that are under way at once: one is copied while another is computed.
+        Holds the weights of the forward.
+    least, most
+        Films of a batch that the forward takes; a larger batch is run in parts.
+    gradients
+        True where the forward needs them; it is not captured then.
     """
 
     def __init__(
         self,
         module: nn.Module,
-        side: int,
-        outputs: int,
-        device: str = "cuda",
-        precision: torch.dtype = torch.float32,
-        channels: int = 1,
+        forward: Forward,
+        device: torch.device,
+        *,
+        least: int = 1,
         most: int = MOST,
-        lanes: int = LANES,
+        gradients: bool = False,
+        trials: int = TRIALS,
     ) -> None:
-        self.outputs, self.most = outputs, most
-        self._device, self._precision, self._shape = torch.device(device), precision, (channels, side, side)
-        self.grid: Grid = self._shape
-        self._module = module.eval().to(self._device).to(memory_format=torch.channels_last)
-        self._computing = threading.Lock()
-        with torch.cuda.device(self._device):
-            self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-            self._lanes: queue.SimpleQueue[Lane] = queue.SimpleQueue()
-            for _ in range(lanes):
-                self._lanes.put(Lane.on(self._device, (most, *self._shape)))
-            torch.cuda.synchronize()
-            self.forwards = {size: self._fastest(size) for size in sizes(most)}
+        self._module, self._forward, self._device = module, forward, device
+        self._least, self._most, self._trials = least, most, trials
+        self._captures = device.type == "cuda" and not gradients
+        self._preparing = threading.Lock()
+        self.lanes: Lanes | None = None
 
-    def run(self, films: Floats) -> Outputs:
-        """Return what the network says of a batch; see `inference.models.port.Network`."""
-        if len(films) > self.most:
-            parts = [self.run(films[start : start + self.most]) for start in range(0, len(films), self.most)]
-            logits, cams, embedding = zip(*parts, strict=True)
-            return Outputs(np.concatenate(logits), joined(cams), joined(embedding))
+    def run(self, films: Floats) -> list[Floats | None]:
+        """Return logits, maps and embeddings of a batch."""
+        with self._preparing:
+            if self.lanes is None:
+                self.lanes = self._fitting(films.shape[1:])
         try:
-            with torch.inference_mode(), torch.cuda.device(self._device), self._free_lane() as lane:
-                return self._run(lane, films)
-        except torch.OutOfMemoryError:
-            # Whatever the cache holds in other sizes may be what is missing for the half batch.
-            torch.cuda.empty_cache()
+            return self.lanes.run(films)
+        except Exception as error:
+            if is_out_of_memory(error):
+                self._empty_cache()
             raise
 
-    def _run(self, lane: Lane, films: Floats) -> Outputs:
-        count, size = len(films), padded(len(films), self.most)
-        lane.pinned[:count].copy_(torch.from_numpy(films))
-        with torch.cuda.stream(lane.copies):
-            lane.films[:size].copy_(lane.pinned[:size], non_blocking=True)
-            copied = lane.copies.record_event()
-        # One batch at a time: a captured graph has one place for its films and one for its outputs.
-        with self._computing, torch.cuda.stream(self._stream):
-            self._stream.wait_event(copied)
-            given = [each[:count].float() for each in self.forwards[size](lane.films[:size])]
-            computed = self._stream.record_event()
-        with torch.cuda.stream(lane.copies):
-            lane.copies.wait_event(computed)
-            fetched = [self._fetched(each, lane) for each in given]
-        lane.copies.synchronize()
-        return Outputs(*(each.numpy().copy() for each in fetched))
+    def _fitting(self, shape: Sequence[int]) -> Lanes:
+        """Return lanes of as many films as there is room for."""
+        most = max(self._least, min(self._most, MOST_BYTES // (4 * int(np.prod(shape)))))
+        while True:
+            try:
+                return self._prepared(shape, most)
+            except Exception as error:
+                if most == self._least or not is_out_of_memory(error):
+                    raise
+            self._empty_cache()
+            most = max(self._least, most // 2)
 
-    def _fetched(self, given: Tensor, lane: Lane) -> Tensor:
-        # Made on the other stream: its memory is not to be given away before this one has read it.
-        given.record_stream(lane.copies)
-        return torch.empty(given.shape, pin_memory=True).copy_(given, non_blocking=True)
+    def _prepared(self, shape: Sequence[int], most: int) -> Lanes:
+        with torch.no_grad(), current(self._device):
+            own = torch.get_device_module(self._device)
+            stream = own.Stream()
+            films = torch.randn(most, *shape, device=self._device)
+            own.synchronize()
+            with own.stream(stream):
+                forward = laid_out(self._module, self._forward, films, self._trials)
+                prepared = {size: self._form(forward, films[:size], stream) for size in sizes(most, self._least)}
+            own.synchronize()
+            return Lanes(prepared, stream, self._device, shape, LANES)
 
-    @contextmanager
-    def _free_lane(self) -> Iterator[Lane]:
-        lane = self._lanes.get()
-        try:
-            yield lane
-        finally:
-            self._lanes.put(lane)
+    def _form(self, forward: Forward, films: Tensor, stream: Stream) -> Forward:
+        # A clone of its own: it becomes the place from which the captured graph reads.
+        return faster_captured(forward, films.clone(), stream, self._trials) if self._captures else forward
 
-    def _forward(self, films: Tensor) -> Sequence[Tensor]:
-        """Return logits, maps and embeddings as the module computes them."""
-        exact = self._precision == torch.float32
-        # A captured graph must not hold on to a cast copy of a weight that autocast would free.
-        with torch.autocast("cuda", None if exact else self._precision, not exact, cache_enabled=False):
-            given = self._module(films.contiguous(memory_format=torch.channels_last))
-        return [given] if isinstance(given, Tensor) else list(given)
-
-    def _fastest(self, size: int) -> Forward:
-        """Return the captured or the plain forward, whichever is faster for a batch of a size."""
-        with torch.inference_mode(), torch.cuda.stream(self._stream):
-            films = torch.zeros(size, *self._shape, device=self._device)
-            plain_ms = self._milliseconds(self._forward, films)
-            captured = self._captured(films)
-            return captured if self._milliseconds(captured, films) < plain_ms else self._forward
-
-    def _captured(self, films: Tensor) -> Forward:
-        """Return a forward that replays one launch for a whole batch; `films` becomes its input."""
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=self._stream):
-            given = self._forward(films)
-
-        def replay(batch: Tensor) -> Sequence[Tensor]:
-            films.copy_(batch)
-            graph.replay()
-            # The next replay writes into the same place.
-            return [each.clone() for each in given]
-
-        return replay
-
-    def _milliseconds(self, forward: Forward, films: Tensor) -> float:
-        times = []
-        for _ in range(TRIALS):
-            begun, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-            begun.record(self._stream)
-            forward(films)
-            ended.record(self._stream)
-            ended.synchronize()
-            times.append(float(begun.elapsed_time(ended)))
-        return statistics.median(times)
+    def _empty_cache(self) -> None:
+        # Whatever the cache holds in other sizes may be what is missing for the half batch.
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
 
 
-def sizes(most: int) -> list[int]:
-    """Return the batch sizes that are prepared: powers of two below the largest, and the largest."""
-    return [size for power in range(most.bit_length()) if (size := 1 << power) < most] + [most]
+def runner_on(
+    device: torch.device,
+    module: nn.Module,
+    forward: Forward,
+    precision: str = "float32",
+    *,
+    batch: tuple[int, int] = (1, MOST),
+    gradients: bool = False,
+) -> Runner:
+    """Return what runs a forward on a device in a precision.
 
-
-def padded(films: int, most: int) -> int:
-    """Return the smallest prepared size that holds so many films."""
-    return next(size for size in sizes(most) if size >= films)
-
-
-def joined(parts: Sequence[Floats | None]) -> Floats | None:
-    """Return the outputs of the parts of a batch as those of the batch."""
-    given = [part for part in parts if part is not None]
-    return np.concatenate(given) if given else None
+    Parameters
+    ----------
+    batch
+        Least and most films that the forward takes at once.
+    """
+    forward = in_precision(forward, device, precision)
+    if device.type == "cpu":
+        return HostRunner(forward)
+    return DeviceRunner(module, forward, device, least=batch[0], most=min(batch[1], max(MOST, batch[0])),
+                        gradients=gradients)  # fmt: skip
