@@ -1,4 +1,4 @@
-"""One result of a made-up film before the first real one.
+"""One result of a made-up film or series before the first real one.
 
 A stage that cannot work stops the node when it starts, not at a patient's study; and what is loaded at first use
 is loaded by then.
@@ -8,45 +8,80 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import cast
 
 import numpy as np
-from pydicom.dataset import Dataset
-from pydicom.uid import ComputedRadiographyImageStorage
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
 from dicom_node.errors import StartError
-from inference.errors import UNFAMILIAR, FilmError
+from inference.errors import NOT_FRONTAL, UNFAMILIAR, FilmError
+from inference.models import Model, PreparedFilm, VolumeModel
 from inference.serving.service import Service
 from inference.types import Finding, Prediction, Radiograph, Score
 from structured_reports.build import build_results
 from structured_reports.errors import ReportError
+from structured_reports.forms import ENCODINGS, REPORT_FORMS
 from structured_reports.port import Equipment, ReportRequest
+from structured_reports.slices import Slice, Slices
 from structured_reports.uids import derived_uid
 
 _SIDE = 256
+_SLICES = 8
 
 
 def rehearse(service: Service, equipment: Equipment) -> None:
-    """Prepare, predict and report a made-up film, and throw the result away.
+    """Prepare, predict and report what is made up, and throw the result away.
 
     Raises
     ------
     StartError
         A stage does not work.
     """
-    film = Radiograph(np.tile(np.linspace(0, 1, _SIDE, dtype=np.float32), (_SIDE, 1)))
-    model = service.model
+    model: Model | VolumeModel = service.model
+    header = _header()
+    slices = _named(header) if isinstance(model, VolumeModel) else None
     try:
-        answer = service.answer(model.prepare(film), "rehearsal")
+        answer = service.answer(_prepared(model), "rehearsal")
         # A made-up film is like none that the model knows; that it says so shows that it works.
-        if isinstance(answer, FilmError) and answer.code != UNFAMILIAR:
+        if isinstance(answer, FilmError) and answer.code not in (UNFAMILIAR, NOT_FRONTAL):
             raise answer
         # Whatever the model says of it, the heatmap is to be made too.
         prediction = Prediction(model.card, tuple(_called(model.card.findings)))
         now = datetime(2000, 1, 1, tzinfo=UTC)
         display = np.zeros((_SIDE, _SIDE), np.uint8)
-        build_results(ReportRequest(_header(), display, prediction, equipment, now))
+        request = ReportRequest(_header(), display, prediction, equipment, now)
+        build_results(request, forms=(*REPORT_FORMS, *ENCODINGS))
     except (FilmError, ReportError) as error:
         raise StartError(f"the model {model.card.name} cannot be used: {error}") from error
+
+
+def _prepared(model: Model | VolumeModel) -> PreparedFilm:
+    ramp = np.tile(np.linspace(0, 1, _SIDE, dtype=np.float32), (_SIDE, 1))
+    if isinstance(model, Model):
+        return model.prepare(Radiograph(ramp))
+    slices = [_slice((ramp * 2000.0).astype(np.int16), number) for number in range(_SLICES)]
+    return cast(PreparedFilm, model.prepare(slices))
+
+
+def _slice(values: NDArray[np.int16], number: int) -> Dataset:
+    """Return an axial CT slice."""
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.Rows, made.Columns = values.shape
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated = made.BitsStored = 16
+    made.HighBit, made.PixelRepresentation = 15, 1
+    made.PixelData, made.RescaleSlope, made.RescaleIntercept = values.tobytes(), 1, -1000
+    made.ImageOrientationPatient, made.PixelSpacing = [1, 0, 0, 0, 1, 0], [1, 1]
+    made.ImagePositionPatient = [0, 0, number]
+    return made
+
+
+def _named(header: Dataset) -> Slices:
+    return Slices((Slice(header.SOPClassUID, header.SOPInstanceUID),), 0, "feet", 0.0, 1.0)
 
 
 def _called(findings: Iterable[Finding]) -> Iterable[Score]:

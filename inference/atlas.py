@@ -15,12 +15,33 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.errors import InvalidCardError
+from inference.errors import NOT_FRONTAL, UNFAMILIAR, InvalidCardError, UnsuitableFilmError
 from inference.types import Familiarity, ReferenceCase
 
 Floats = NDArray[np.float32]
 
 NEAREST = 3
+
+
+@dataclass(frozen=True)
+class ViewCheck:
+    """Whether an embedding is that of a frontal chest film as it hangs, or of a part, a negative or a turned one.
+
+    Distance alone cannot say so: half a film looks as chest films do, and a good film of another hospital may lie
+    farther away than a negative.
+
+    Attributes
+    ----------
+    direction, bias
+        float32, (numbers,), and one number: direction · embedding + bias is above 0 for a frontal chest film.
+    """
+
+    direction: Floats
+    bias: float
+
+    def score(self, embedding: Floats) -> float:
+        """Return how surely an embedding, (numbers,), is that of a frontal chest film: logit, above 0 if so."""
+        return float(embedding @ self.direction) + self.bias
 
 
 @dataclass(frozen=True)
@@ -38,6 +59,8 @@ class Atlas:
         as long as it is unusual.
     limit
         Greatest length of a film that the model accepts.
+    view
+        None where films of every view are read.
     """
 
     embeddings: Floats
@@ -46,6 +69,7 @@ class Atlas:
     mean: Floats
     whitening: Floats
     limit: float
+    view: ViewCheck | None = None
 
     @classmethod
     def load(cls, path: Path) -> Atlas:
@@ -61,17 +85,34 @@ class Atlas:
                 embeddings = arrays["embeddings"].astype(np.float32)
                 labels, sources = (tuple(map(str, arrays[name])) for name in ("labels", "sources"))
                 mean, whitening, limit = (arrays[name] for name in ("mean", "whitening", "limit"))
-                return cls(embeddings, labels, sources, mean, whitening, float(limit))
+                view = ViewCheck(arrays["view"][:-1], float(arrays["view"][-1])) if "view" in arrays else None
+                return cls(embeddings, labels, sources, mean, whitening, float(limit), view)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise InvalidCardError(f"{path}: no atlas ({error})") from error
 
     def save(self, path: Path) -> None:
         """Write the atlas."""
-        np.savez_compressed(
-            path, embeddings=self.embeddings.astype(np.float16), labels=np.array(self.labels),
-            sources=np.array(self.sources), mean=self.mean, whitening=self.whitening,
-            limit=np.float64(self.limit),
-        )  # fmt: skip
+        arrays = {
+            "embeddings": self.embeddings.astype(np.float16),
+            "labels": np.array(self.labels),
+            "sources": np.array(self.sources),
+            "mean": self.mean,
+            "whitening": self.whitening,
+            "limit": np.float64(self.limit),
+        }
+        if self.view is not None:
+            arrays["view"] = np.append(self.view.direction, np.float32(self.view.bias))
+        np.savez_compressed(path, allow_pickle=False, **arrays)
+
+    def refusal(self, embedding: Floats) -> UnsuitableFilmError | None:
+        """Return why a film with this embedding, (numbers,), is not read; None if it is."""
+        score = 1.0 if self.view is None else self.view.score(embedding)
+        if score <= 0.0:
+            return UnsuitableFilmError(
+                NOT_FRONTAL, f"pixels: not a whole frontal chest film as it hangs (view score {score:.2f}; above 0 is)"
+            )
+        familiarity = self.familiarity(embedding)
+        return None if familiarity.is_known else UnsuitableFilmError(UNFAMILIAR, familiarity.reason)
 
     def familiarity(self, embedding: Floats) -> Familiarity:
         """Return how like a film with this embedding, (numbers,), is to the films of the atlas."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 # Codes that programs compare with; the others are told only.
 UNFAMILIAR = "unfamiliar"
+NOT_FRONTAL = "not-frontal"
 
 
 class InferenceError(Exception):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from inference.atlas import Atlas
-from inference.errors import UNFAMILIAR, FilmError, UnsuitableFilmError
+from inference.errors import FilmError, UnsuitableFilmError
 from inference.guard import Guard
 from inference.models.port import Network, Outputs
 from inference.preprocessing import PreparedFilm, Preprocessing
@@ -99,9 +99,10 @@ class Classifier(Generic[Preparing]):
             return UnsuitableFilmError("not-probable", f"outputs of {self.card.name}: {fault}")
         familiarity = None
         if self.atlas is not None and own.embedding is not None:
+            refusal = self.atlas.refusal(own.embedding)
+            if refusal is not None:
+                return refusal
             familiarity = self.atlas.familiarity(own.embedding)
-            if not familiarity.is_known:
-                return UnsuitableFilmError(UNFAMILIAR, familiarity.reason)
         return Answer(self.scoring.scores(own.logits), self._maps_of_findings(own.cams), familiarity)
 
     def _maps_of_findings(self, cams: Floats | None) -> Floats | None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from inference.card import CardText, InputSection, faults_of
 from inference.errors import InvalidRecipeError
+from inference.training.augmentation import Augmentation
 from inference.training.network import ARCHITECTURES
 
 
@@ -106,6 +107,10 @@ class Recipe(Section):
     transplant: TransplantSection | None = None  # None: no region of one film is put on another
     teaching: TeachingSection | None = None  # None: learned from labels alone
     card: CardText
+
+    def augmented(self) -> Augmentation:
+        """Return how films are changed where they are changed at all: as the recipe says, else a little."""
+        return Augmentation(**self.augmentation.model_dump()) if self.augmentation else Augmentation()
 
     @field_validator("input")
     @classmethod

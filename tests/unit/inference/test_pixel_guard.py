@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.errors import UNFAMILIAR, FilmError
+from inference.errors import NOT_FRONTAL, UNFAMILIAR, FilmError
 from inference.film import read_film
 from inference.films import FilmFolder, at_aspect
 from inference.models import Answer, Model
@@ -71,7 +71,7 @@ def test_a_chest_film_that_does_not_lie_as_one_is_refused(model: Model, chest_fi
     answers = [answer_of(model, np.ascontiguousarray(changed(film.pixels))) for film in folder.radiographs(films)]
 
     refused = [answer.code for answer in answers if isinstance(answer, FilmError)]
-    assert set(refused) == {UNFAMILIAR}
+    assert set(refused) <= {UNFAMILIAR, NOT_FRONTAL}
     assert len(refused) >= 0.9 * len(films)
 
 
