@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -92,13 +93,13 @@ class Atlas:
 
     def save(self, path: Path) -> None:
         """Write the atlas."""
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "embeddings": self.embeddings.astype(np.float16),
             "labels": np.array(self.labels),
             "sources": np.array(self.sources),
             "mean": self.mean,
             "whitening": self.whitening,
-            "limit": np.float64(self.limit),
+            "limit": np.array(self.limit, np.float64),
         }
         if self.view is not None:
             arrays["view"] = np.append(self.view.direction, np.float32(self.view.bias))
