@@ -49,7 +49,7 @@ def predict(
         list[str] | None, typer.Argument(help="DICOM, PNG or JPEG files, folders of them, or @LIST, a file of names.")
     ] = None,
     model: ModelFolder = DEFAULT_MODEL,
-    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads within one operation.")] = 1,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a file instead of a sentence.")] = False,
     names: Annotated[
@@ -171,9 +171,26 @@ def golden(
 
 
 @app.command()
+def precision(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Model folder.")],
+    paths: Annotated[list[Path], typer.Argument(exists=True, help="Validation films, or folders of them.")],
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N: where it is measured.")] = "cuda",
+) -> None:
+    """Compute in the fastest precision that changes no decision about films, and say so in the card of a model."""
+    from inference.serving.choosing import choose_precision  # noqa: PLC0415 - imports what only this needs
+
+    try:
+        chosen = choose_precision(folder, listed(paths), device)
+    except InferenceError as error:
+        raise stop(error) from error
+    for sentence in chosen.sentences():
+        print(sentence)
+
+
+@app.command()
 def check(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
-    device: Annotated[str, typer.Option(help="cpu or cuda: where the model is to run.")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N: where the model is to run.")] = "cpu",
 ) -> None:
     """Say everything that is wrong with a model folder."""
     faults = list(faults_of_folder(folder, device))

@@ -1,17 +1,19 @@
-"""Gives a model folder its golden film."""
+"""Gives a model folder its golden film, and its card the section of one."""
 
 from __future__ import annotations
 
 import re
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from inference.card import CARD_NAME
+from inference.errors import InvalidCardError
 from inference.film import read_film
 from inference.models.folder import load_model, sha256_of
 from inference.serving.golden import Golden
 
 FILE = "golden.npz"
-SECTION = re.compile(r"\n*^\[golden\]\n(?:(?!\[).*\n?)*", re.MULTILINE)
 
 
 def record_golden(folder: Path, film: Path) -> Golden:
@@ -29,8 +31,21 @@ def record_golden(folder: Path, film: Path) -> Golden:
     model = load_model(folder)
     golden = Golden.record(model, model.prepare(read_film(film)))
     golden.save(folder / FILE)
-    card = folder / CARD_NAME
-    text = SECTION.sub("\n", card.read_text(encoding="utf-8")).rstrip("\n")
-    section = f'\n\n[golden]\nfile = "{FILE}"\nsha256 = "{sha256_of(folder / FILE)}"\n'
-    card.write_text(text + section, encoding="utf-8")
+    write_section(folder, "golden", [f'file = "{FILE}"', f'sha256 = "{sha256_of(folder / FILE)}"'])
     return golden
+
+
+def write_section(folder: Path, name: str, lines: Sequence[str]) -> None:
+    """Write a section of the card anew, as its last; everything else stays as it stands.
+
+    Raises
+    ------
+    InvalidCardError
+        The card names it in another form, which would name it twice.
+    """
+    path = folder / CARD_NAME
+    section = re.compile(rf"\n*^\[{name}\]\n(?:(?!\[).*\n?)*", re.MULTILINE)
+    text = section.sub("\n", path.read_text(encoding="utf-8")).strip("\n")
+    if name in tomllib.loads(text):
+        raise InvalidCardError(f"{path}: {name}: not a section of its own; write it as [{name}] with a key a line")
+    path.write_text("\n".join([text, "", f"[{name}]", *lines, ""]), encoding="utf-8")
