@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
@@ -20,6 +21,7 @@ from inference.types import Prediction
 from structured_reports.build import build_results
 from structured_reports.errors import ReportError
 from structured_reports.fhir.options import FhirOptions
+from structured_reports.lifecycle import FormerResult, continued
 from structured_reports.port import Equipment, Refusal, ReportRequest, ResultObject
 
 Spans = tuple[tuple[str, float, float], ...]
@@ -89,7 +91,14 @@ class Pipeline:
     equipment: Equipment
     settings: Settings
 
-    def read(self, sources: Sequence[Source], *, made_at: datetime, generation: int) -> StudyResult:
+    def read(
+        self,
+        sources: Sequence[Source],
+        *,
+        made_at: datetime,
+        generation: int,
+        former: Sequence[FormerResult] = (),
+    ) -> StudyResult:
         """Return the result of a study.
 
         Parameters
@@ -98,6 +107,8 @@ class Pipeline:
             Its instances, oldest first.
         made_at
             Time of the job, with time zone; it is the time of every object.
+        former
+            The recorded results of the study that its new ones replace.
 
         Raises
         ------
@@ -105,11 +116,28 @@ class Pipeline:
             A model that the study needs cannot be used now.
         """
         opinions = self._opinions(sources)
-        readings = tuple(self._reading(slot, opinion, made_at, generation) for slot, opinion in opinions.items())
+        replaced = continued(former, [slot.name for slot, opinion in opinions.items() if opinion.best])
+        readings = tuple(
+            self._reading(slot, opinion, made_at, generation, replaced.get(slot.name))
+            for slot, opinion in opinions.items()
+        )
         if any(isinstance(one.outcome, Prediction) for one in readings):
             return StudyResult(readings)
         refusal = _why_none(readings) if readings else _nobody_asked(sources)
-        return self.refuse(sources[0], refusal, made_at=made_at, generation=generation, readings=readings)
+        return self.refuse(
+            sources[0], refusal, made_at=made_at, generation=generation, readings=readings, former=former
+        )
+
+    @property
+    def made_with(self) -> dict[str, Any]:
+        """What results are made with beside instances and models: a rebuild takes it from the record."""
+        report = self.settings.report
+        return {
+            "equipment": asdict(self.equipment),
+            "notice": report.notice,
+            "not_performed": report.not_performed,
+            "fhir": {"patient_system": report.fhir.patient_system, "create_patient": report.fhir.create_patient},
+        }
 
     def refuse(
         self,
@@ -119,6 +147,7 @@ class Pipeline:
         made_at: datetime,
         generation: int,
         readings: tuple[Reading, ...] = (),
+        former: Sequence[FormerResult] = (),
     ) -> StudyResult:
         """Return the result of a study that no model read."""
         if not self.settings.report.not_performed:
@@ -132,6 +161,7 @@ class Pipeline:
             made_at=made_at,
             generation=generation,
             notice=self.settings.report.notice,
+            former=continued(former, [""]).get(""),
         )
         built = self._built(request)
         if isinstance(built, Refusal):
@@ -146,7 +176,9 @@ class Pipeline:
             self.roster.forget(source)
         return opinions
 
-    def _reading(self, slot: Slot, opinion: _Opinion, made_at: datetime, generation: int) -> Reading:
+    def _reading(
+        self, slot: Slot, opinion: _Opinion, made_at: datetime, generation: int, former: FormerResult | None
+    ) -> Reading:
         if opinion.best is None:
             return Reading(slot.name, _common_reason(opinion.refusals), opinion.first)
         source, answered = opinion.best
@@ -161,6 +193,7 @@ class Pipeline:
             generation=generation,
             notice=self.settings.report.notice,
             heatmap=slot.settings.heatmap,
+            former=former,
         )
         built = self._built(request)
         if isinstance(built, Refusal):

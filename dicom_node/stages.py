@@ -26,7 +26,8 @@ from dicom_node.deliver import (
 from dicom_node.engine.app import Queues
 from dicom_node.errors import ModelUnavailableError
 from dicom_node.films import Source
-from dicom_node.ledger import deliveries, generations
+from dicom_node.former import Edition, bundles_of, former_of, is_of
+from dicom_node.ledger import deliveries, generations, lifecycle
 from dicom_node.ledger.database import writing
 from dicom_node.ledger.deliveries import Delivery
 from dicom_node.ledger.generations import Generation, RecordedResult
@@ -36,6 +37,7 @@ from dicom_node.pipeline import Pipeline, Reading, StudyResult
 from dicom_node.results import Results, told
 from dicom_node.spool.spool import Spool
 from dicom_node.study import study_key
+from structured_reports.lifecycle import Cause
 from structured_reports.port import Refusal, ResultObject
 
 # A generation that fails (or kills its reader) so often is refused, with that reason.
@@ -64,11 +66,15 @@ class ReadStage:
             if generation.state == generations.SEALED and generations.is_superseded(connection, generation):
                 generations.supersede(connection, generation_id)
                 return None
+            if generation.state == generations.SEALED and "" in lifecycle.withdrawn_models(connection, generation):
+                lifecycle.withhold(connection, generation_id)
+                return None
+            recorded = lifecycle.former_results(connection, generation.study_uid, generation.number)
         if generation.state != generations.SEALED:
             return None
         reached("read-begun")
         try:
-            self._read(generation)
+            self._read(generation, recorded)
         except ModelUnavailableError as error:
             return self._wait(generation, str(error))
         except Exception as error:
@@ -91,21 +97,26 @@ class ReadStage:
             generations.discount(connection, generation.id, waits_for=reason)
         return MODEL_WAIT_S
 
-    def _read(self, generation: Generation) -> None:
+    def _read(self, generation: Generation, recorded: Mapping[str, Sequence[RecordedResult]]) -> None:
         begun = time.time()
         sources = [
             Source(one.sha256, self.spool.path(one.path), one.calling_ae, one.called_ae) for one in generation.instances
         ]
         made_at = datetime.fromtimestamp(generation.sealed_at, tz=UTC).astimezone()
+        former = former_of(self.results.root, recorded, Cause(generation.cause))
         failed = Refusal(generations.FAILED, f"reading failed {MOST_READS} times; the log says why")
         if generation.attempts > 2 * MOST_READS:
             # Not even a page that says so can be made: the refusal is recorded, and `status` shows it.
             study = StudyResult((), failed)
         elif generation.attempts > MOST_READS:
-            study = self.pipeline.refuse(sources[0], failed, made_at=made_at, generation=generation.number)
+            # A fault of the node takes nothing back that a model has said.
+            former = tuple(one for one in former if not one.model)
+            study = self.pipeline.refuse(
+                sources[0], failed, made_at=made_at, generation=generation.number, former=former
+            )
         else:
-            study = self.pipeline.read(sources, made_at=made_at, generation=generation.number)
-        self._record(generation, study)
+            study = self.pipeline.read(sources, made_at=made_at, generation=generation.number, former=former)
+        self._record(generation, study, Edition(made_at, former, bundles_of(recorded), self.pipeline.made_with))
         self._tell(generation, study, time.time() - begun)
 
     def _tell(self, generation: Generation, study: StudyResult, seconds: float) -> None:
@@ -115,11 +126,13 @@ class ReadStage:
             if isinstance(one.outcome, Refusal):
                 say(events.ModelRefused(key, number, one.model, one.outcome.code))
 
-    def _record(self, generation: Generation, study: StudyResult) -> None:
+    def _record(self, generation: Generation, study: StudyResult, edition: Edition) -> None:
         begun = time.time()
         recorded = list(self.results.write(generation, "", study.objects))
         for one in study.readings:
             recorded += self.results.write(generation, one.model, one.objects)
+        for model, bundle in edition.no_longer_given(self.results.root, list(dict.fromkeys(r.model for r in recorded))):
+            recorded += self.results.write(generation, model, (bundle,))
         reached("results-written")
         with writing(self.database) as connection:
             if not generations.still_sealed(connection, generation.id):
@@ -127,8 +140,14 @@ class ReadStage:
             if generations.is_superseded(connection, generation):
                 generations.supersede(connection, generation.id)
                 return
-            readings = [_reading(one) for one in study.readings]
-            generations.record_results(connection, generation.id, _outcome(study), readings, recorded)
+            withdrawn = lifecycle.withdrawn_models(connection, generation)
+            if "" in withdrawn:
+                lifecycle.withhold(connection, generation.id)
+                return
+            recorded = [one for one in recorded if not is_of(one.model, withdrawn)]
+            readings = [_withheld(one) if is_of(one.model, withdrawn) else _reading(one) for one in study.readings]
+            outcome = _outcome(study) | {"made_with": edition.to_json()}
+            generations.record_results(connection, generation.id, outcome, readings, recorded)
             for name in self.destinations if recorded else ():
                 delivery_id = generations.open_delivery(connection, generation.id, name)
                 self.queues.deliver(connection, delivery_id, name)
@@ -152,6 +171,11 @@ def _reading(one: Reading) -> dict[str, Any]:
     if isinstance(one.outcome, Refusal):
         return {"model": one.model, "reason_code": one.outcome.code, "reason": one.outcome.reason}
     return {"model": one.model, **told(one.outcome)}
+
+
+def _withheld(one: Reading) -> dict[str, Any]:
+    reason = "the results of this model were withdrawn; `dicom-node rerun` asks it again"
+    return {"model": one.model, "reason_code": generations.WITHDRAWN, "reason": reason}
 
 
 @dataclass(frozen=True)

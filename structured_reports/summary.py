@@ -17,7 +17,7 @@ from structured_reports.secondary_capture import secondary_capture
 from structured_reports.summary_context import context_lines, draw_context, height_of
 from structured_reports.summary_films import draw_films
 from structured_reports.summary_verdict import draw_verdict
-from structured_reports.text import NOT_PERFORMED, model_line, sentence
+from structured_reports.text import NOT_PERFORMED, model_line, sentence, version_line
 from structured_reports.typeset import (
     GREY,
     NOTICE_YELLOW,
@@ -111,6 +111,8 @@ def _draw_footer(draw: ImageDraw.ImageDraw, request: ReportRequest, header: Sour
 def _footer_words(request: ReportRequest) -> tuple[str, str]:
     outcome, equipment = request.outcome, request.equipment
     node = f"{equipment.model_name} {equipment.software_version}"
+    if line := version_line(request):
+        node = f"{node}   |   {line}"
     if isinstance(outcome, Refusal):
         return node, equipment.manufacturer
     method = f"   |   {outcome.card.explanation.meaning}" if outcome.card.explanation else ""

@@ -6,6 +6,7 @@ Never "normal" or "no pneumonia": a score below its threshold is that and nothin
 from __future__ import annotations
 
 from inference.types import ModelCard, Prediction, Score
+from structured_reports.lifecycle import Cause
 from structured_reports.port import Refusal, ReportRequest
 
 NOT_PERFORMED = "AI NOT PERFORMED"
@@ -49,9 +50,22 @@ def conclusion(request: ReportRequest) -> str:
     """Return the whole result in words, beginning with the notice."""
     outcome = request.outcome
     if isinstance(outcome, Refusal):
-        return f"{request.notice}. {NOT_PERFORMED}: {sentence(outcome.reason)}"
+        return f"{request.notice}. {NOT_PERFORMED}: {sentence(outcome.reason)}{_version(request)}"
     lines = "; ".join(score_line(score) for score in outcome.scores)
-    return f"{request.notice}. {lines}."
+    return f"{request.notice}. {lines}.{_version(request)}"
+
+
+def version_line(request: ReportRequest) -> str:
+    """Return which result this one replaces, and why; empty for the first one."""
+    if request.former is None:
+        return ""
+    why = "more images came" if request.former.cause is Cause.LATE_IMAGES else "it was read again"
+    return f"Version {request.generation}: replaces the former AI result of this study, {why}"
+
+
+def _version(request: ReportRequest) -> str:
+    line = version_line(request)
+    return f" {line}." if line else ""
 
 
 def sentence(words: str) -> str:

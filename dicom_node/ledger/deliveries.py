@@ -78,6 +78,8 @@ def begin_delivery(connection: sa.Connection, delivery_id: int) -> Delivery:
             later.c.study_uid == generation.c.study_uid,
             later.c.number > generation.c.number,
             later.c.recorded_at.is_not(None),
+            # A withdrawal says nothing new: what it took back is not sent, and the rest still is.
+            later.c.cause != "withdrawal",
         )
         .exists()
     )

@@ -4,7 +4,10 @@
 
     sealed ──► reported      results recorded, deliveries queued
           ├──► refused       no film was read; the reason is recorded (and told, where configured)
-          └──► superseded    late images came before it was read: a later generation speaks for it
+          ├──► superseded    a later generation came before it was read, and speaks for it
+          └──► withheld      the results of the study were withdrawn: kept, not read until an operator says so
+
+    withdrawn                takes recorded results back; made by an operator, never sealed or read
 
 A sealed generation that needs a model which cannot be used now says so in `waits_for`, and is tried again without
 limit.
@@ -24,6 +27,7 @@ FAILED = "failed"
 """Reason code of a study that could not be read for a fault of the node, not of the study."""
 
 SEALED, REPORTED, REFUSED, SUPERSEDED = "sealed", "reported", "refused", "superseded"
+WITHHELD, WITHDRAWN = "withheld", "withdrawn"
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Generation:
     ----------
     attempts
         How often reading it was begun, this time included.
+    cause
+        ``images`` or ``rerun``.
     """
 
     id: int
@@ -77,6 +83,7 @@ class Generation:
     sealed_at: float
     attempts: int
     instances: tuple[StoredInstance, ...]
+    cause: str = "images"
 
 
 @dataclass(frozen=True)
@@ -194,6 +201,7 @@ def _load(connection: sa.Connection, generation_id: int) -> Generation:
         sealed_at=row.sealed_at,
         attempts=row.attempts,
         instances=tuple(StoredInstance(*one) for one in rows),
+        cause=row.cause,
     )
 
 
@@ -230,9 +238,11 @@ def reopen_failed(connection: sa.Connection, study_uid: str | None) -> int:
 
 
 def is_superseded(connection: sa.Connection, read: Generation) -> bool:
-    """Return True where a later generation of the study is sealed."""
+    """Return True where a later generation of the study is sealed; a withdrawal reads nothing in its place."""
     later = sa.select(generation.c.id).where(
-        generation.c.study_uid == read.study_uid, generation.c.number > read.number
+        generation.c.study_uid == read.study_uid,
+        generation.c.number > read.number,
+        generation.c.state.not_in([WITHDRAWN, WITHHELD]),
     )
     return connection.execute(later.limit(1)).first() is not None
 
@@ -256,7 +266,7 @@ def record_results(
     Parameters
     ----------
     outcome
-        Columns of the generation: state, recorded_at, reason_code, reason.
+        Columns of the generation: state, recorded_at, reason_code, reason, made_with.
     readings
         Columns of what each model said: model, scores, familiarity, literature, reason_code, reason.
     """
@@ -269,9 +279,10 @@ def record_results(
 
 
 def results_of(connection: sa.Connection, generation_id: int) -> tuple[RecordedResult, ...]:
-    """Return the recorded result objects in the order in which they were made."""
+    """Return the recorded result objects that were not withdrawn, in the order in which they were made."""
     columns = [result.c[name] for name in RecordedResult.__dataclass_fields__]
-    rows = connection.execute(sa.select(*columns).where(result.c.generation_id == generation_id).order_by(result.c.id))
+    standing = sa.and_(result.c.generation_id == generation_id, result.c.withdrawn_by.is_(None))
+    rows = connection.execute(sa.select(*columns).where(standing).order_by(result.c.id))
     return tuple(RecordedResult(*row) for row in rows)
 
 

@@ -76,6 +76,13 @@ generation = Table(
     Column("waits_for", Text),
     Column("reason_code", String(64)),
     Column("reason", Text),
+    # Why there is this generation: images, rerun or withdrawal; and an operator's words about it.
+    Column("cause", String(16), nullable=False, server_default="images"),
+    Column("note", Text),
+    # Of a withdrawal: the one model whose results are taken back; empty for all of the study.
+    Column("withdrawn_model", String(160), nullable=False, server_default=""),
+    # What a rebuild needs beside the instances: time, equipment, labels, the former results.
+    Column("made_with", JSON),
     UniqueConstraint("study_uid", "number", name="one_generation_per_number"),
 )
 
@@ -109,6 +116,8 @@ result = Table(
     Column("path", String(200), nullable=False),
     Column("picture", String(200)),
     Column("sha256", String(64), nullable=False),
+    # The generation that took it back: it is sent nowhere any more.
+    Column("withdrawn_by", Integer),
     UniqueConstraint("generation_id", "model", "kind", name="one_result_per_model_and_kind"),
 )
 

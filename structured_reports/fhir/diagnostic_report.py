@@ -30,7 +30,7 @@ def diagnostic_report(scope: Scope, observation_names: list[str]) -> Json:
         "meta": {"security": [AI_ASSERTED]},
         "text": {"status": "generated", "div": fragment(scope)},
         "extension": [{"url": ALTERNATE_REFERENCE, "valueReference": scope.reference("device", "Device")}],
-        "identifier": [scope.identifier(f"report/{scope.run_key}"), *([accession] if accession else [])],
+        "identifier": [scope.identifier(f"report/{scope.report_key}"), *([accession] if accession else [])],
         "status": "cancelled" if isinstance(outcome, Refusal) else "preliminary",
         "category": [{"coding": [RADIOLOGY]}, {"coding": [RADIOLOGY_LOINC]}],
         "code": concept(codes.DIAGNOSTIC_IMAGING),

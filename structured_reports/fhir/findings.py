@@ -78,7 +78,7 @@ def _common(scope: Scope, name: str, status: str) -> Json:
     common: Json = {
         "resourceType": "Observation",
         "meta": {"security": [AI_ASSERTED]},
-        "identifier": [scope.identifier(f"observation/{scope.run_key}/{name}")],
+        "identifier": [scope.identifier(f"observation/{scope.report_key}/{name}")],
         "status": status,
         "category": [{"coding": [IMAGING]}],
         "subject": scope.subject,

@@ -9,6 +9,9 @@ from structured_reports.fhir.terms import Json, JsonValue
 
 _URN_UUID = re.compile(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _OID = re.compile(r"urn:oid:[0-2](\.(0|[1-9]\d*))+")
+UPDATED = ("DiagnosticReport", "Observation")
+"""What a later version of a result changes at the server."""
+
 _RETIRED_SYSTEM = re.compile(r"http://hl7\.org/fhir/v[23]/")  # moved to terminology.hl7.org with R4
 
 # Value sets with a required binding (FHIR R4), which the models do not check
@@ -36,10 +39,7 @@ def _entry_faults(entry: Json, types: dict[str, str]) -> Iterator[str]:
     resource, request = entry["resource"], entry.get("request", {})
     if not _URN_UUID.fullmatch(entry.get("fullUrl", "")):
         yield "fullUrl: not a urn:uuid in lower case (RFC 9562)"
-    if request.get("method") != "POST" or not request.get("ifNoneExist"):
-        yield "request: neither conditional nor a creation; sent twice it would make two"
-    if request.get("url") != resource["resourceType"]:
-        yield f"request.url: {request.get('url')!r} is not the type of the resource"
+    yield from _request_faults(resource["resourceType"], request)
     status = resource.get("status")
     if status not in _STATUSES.get(resource["resourceType"], {status}):
         yield f"status: {status!r} is not what a node may say"
@@ -47,6 +47,18 @@ def _entry_faults(entry: Json, types: dict[str, str]) -> Iterator[str]:
         yield from _observation_faults(resource)
     for place, value in _walk(resource, ""):
         yield from _value_faults(place, value, types)
+
+
+def _request_faults(kind: str, request: Json) -> Iterator[str]:
+    address, _, condition = request.get("url", "").partition("?")
+    if request.get("method") == "PUT":
+        # Without the status an update would set back what a person has signed
+        if kind not in UPDATED or "identifier=" not in condition or "&status=" not in condition:
+            yield "request: an update of a resource that this node does not own, or of one in any status"
+    elif request.get("method") != "POST" or not request.get("ifNoneExist") or condition:
+        yield "request: neither conditional nor a creation; sent twice it would make two"
+    if address != kind:
+        yield f"request.url: {request.get('url')!r} is not the type of the resource"
 
 
 def _observation_faults(observation: Json) -> Iterator[str]:

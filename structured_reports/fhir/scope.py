@@ -15,6 +15,7 @@ from structured_reports.errors import FhirInvalidError
 from structured_reports.fhir.options import FhirOptions
 from structured_reports.fhir.terms import ACCESSION, DICOM_UID, Json
 from structured_reports.header import SourceHeader
+from structured_reports.lifecycle import FormerResult
 from structured_reports.port import ReportRequest, ResultObject
 from structured_reports.uids import derived_urn
 
@@ -41,6 +42,18 @@ class Scope:
         parts = (text.StudyInstanceUID, text.SOPInstanceUID, *model)
         parts += (str(self.request.generation), self.request.made_at.isoformat())
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @property
+    def former(self) -> FormerResult | None:
+        """The result that this one replaces, where its report is known."""
+        former = self.request.former
+        return former if former is not None and former.report is not None else None
+
+    @property
+    def report_key(self) -> str:
+        """Name of the report, which all its versions share: an EHR updates one and shows no second."""
+        former = self.former
+        return former.report.key if former is not None and former.report is not None else self.run_key
 
     def identifier(self, value: str) -> Json:
         """Return an identifier that this installation assigns."""

@@ -48,6 +48,8 @@ NOT_PERFORMED = {
     "code": "not-performed",
     "display": "Not Performed",
 }
+# R4 lists it under data-absent-reason; "error" is what makes a value invalid
+ERROR_REASON = {"system": f"{_TERMINOLOGY}/data-absent-reason", "code": "error", "display": "Error"}
 AUTHOR = {"system": f"{_TERMINOLOGY}/provenance-participant-type", "code": "author", "display": "Author"}
 
 

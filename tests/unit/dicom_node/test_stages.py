@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from dicom_node.spool.spool import Spool
 from dicom_node.stages import MODEL_WAIT_S, MOST_READS, DeliverStage, ReadStage
 from dicom_node.status import explain
 from inference.types import Familiarity, ModelCard, Prediction, ReferenceCase
+from structured_reports.lifecycle import FormerResult
 from structured_reports.port import DICOM, Refusal, ResultObject
 from tests.unit.dicom_node.test_sealing import INSTANCE
 
@@ -51,14 +52,27 @@ class FakePipeline:
 
     error: Exception | None = None
     result: StudyResult | None = None
+    former: list[tuple[FormerResult, ...]] = field(default_factory=list)
+    made_with: Mapping[str, Any] = field(default_factory=dict)
 
-    def read(self, sources: Sequence[Source], *, made_at: datetime, generation: int) -> StudyResult:
+    def read(
+        self, sources: Sequence[Source], *, made_at: datetime, generation: int, former: tuple[FormerResult, ...]
+    ) -> StudyResult:
+        self.former.append(former)
         if self.error:
             raise self.error
         refusal = Refusal("modality", "no film")
-        return self.result or self.refuse(sources[0], refusal, made_at=made_at, generation=generation)
+        return self.result or self.refuse(sources[0], refusal, made_at=made_at, generation=generation, former=former)
 
-    def refuse(self, source: Source, refusal: Refusal, *, made_at: datetime, generation: int) -> StudyResult:
+    def refuse(
+        self,
+        source: Source,
+        refusal: Refusal,
+        *,
+        made_at: datetime,
+        generation: int,
+        former: tuple[FormerResult, ...],
+    ) -> StudyResult:
         return StudyResult((), refusal, (REPORT,), (("build", 1.0, 0.5),))
 
 
