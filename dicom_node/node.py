@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import cast
 
 import sqlalchemy as sa
 
@@ -31,12 +32,14 @@ from dicom_node.rehearsal import rehearse
 from dicom_node.results import Results
 from dicom_node.roster import Roster
 from dicom_node.settings import ModelSettings, Settings
+from dicom_node.slot import Reader
 from dicom_node.spool.spool import Spool
 from dicom_node.stages import DeliverStage, ReadStage
 from dicom_node.suspects import Suspects
+from dicom_node.volumes import Volumes
 from dicom_node.watch import Watch
 from inference.errors import ModelError
-from inference.models import Model, load_model
+from inference.models import Model, VolumeModel, load_any
 from inference.serving.service import service_of
 from structured_reports.port import Equipment
 from structured_reports.provenance import MARKER_MANUFACTURER, is_own
@@ -157,7 +160,7 @@ class Node:
         decoders.warm()
         equipment = self.equipment(serial)
         openings = Openings(decoders, MOST_SHARED if len(self.settings.models) > 1 else 0)
-        roster = Roster(self.settings.models, lambda one: self._films(one, device, openings, equipment))
+        roster = Roster(self.settings.models, lambda one: self._reader(one, device, openings, equipment))
         try:
             roster.require_any()
             yield Pipeline(roster, equipment, self.settings)
@@ -165,7 +168,7 @@ class Node:
             roster.close()
             decoders.close()
 
-    def model(self, settings: ModelSettings, device: str) -> Model:
+    def model(self, settings: ModelSettings, device: str) -> Model | VolumeModel:
         """Load a model, its digest checked.
 
         Parameters
@@ -179,7 +182,7 @@ class Node:
             It cannot be loaded.
         """
         try:
-            return load_model(settings.folder, device=settings.device or device, threads=self.settings.work.threads)
+            return load_any(settings.folder, device=settings.device or device, threads=self.settings.work.threads)
         except ModelError as error:
             raise StartError(str(error)) from error
 
@@ -201,18 +204,24 @@ class Node:
             raise StartError("\n".join(faults))
         return faults
 
-    def _films(self, settings: ModelSettings, device: str, openings: Openings, equipment: Equipment) -> Films:
+    def _reader(self, settings: ModelSettings, device: str, openings: Openings, equipment: Equipment) -> Reader:
         model = self.model(settings, device)
         suspects = Suspects(self.data_dir / "suspects" / model.card.digest[:16])
-        service = service_of(model, settings.device or device, suspects.end_process)
+        # A service hands on what it is given: to it a volume is a film with one dimension more.
+        service = service_of(cast(Model, model), settings.device or device, suspects.end_process)
         try:
             rehearse(service, equipment)
         except Exception:
             service.close()
             raise
-        films = Films(service, openings, suspects, threads=self.settings.work.decoders + service.at_once)
-        films.fitness.look()
-        return films
+        threads = self.settings.work.decoders + service.at_once
+        reader: Reader = (
+            Volumes(service, openings, suspects, threads, points=settings.heatmap)
+            if isinstance(model, VolumeModel)
+            else Films(service, openings, suspects, threads)
+        )
+        reader.fitness.look()
+        return reader
 
 
 @contextmanager

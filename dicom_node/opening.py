@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import pydicom
@@ -24,6 +26,9 @@ from inference.guard import Guard
 from inference.preprocessing import PreparedFilm, Preprocessing
 from inference.projection import allowed_attributes
 from structured_reports.port import Refusal
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # The largest detectors have a sixth of it.
 MOST_PIXELS = 100_000_000
@@ -104,6 +109,10 @@ class Openings:
         if is_first:
             self._open(opened, path, judge)
         return opened.result()
+
+    def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what a function returns in a decoding process, shared with nobody; raises as `film`."""
+        return self._decoders.run(work, *args, **kwargs)
 
     def _entry(self, key: tuple[Path, Judge]) -> tuple[Future[Film | Refusal], bool]:
         with self._lock:

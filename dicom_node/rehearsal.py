@@ -22,7 +22,6 @@ from inference.serving.service import Service
 from inference.types import Finding, Prediction, Radiograph, Score
 from structured_reports.build import build_results
 from structured_reports.errors import ReportError
-from structured_reports.forms import ENCODINGS, REPORT_FORMS
 from structured_reports.port import Equipment, ReportRequest
 from structured_reports.slices import Slice, Slices
 from structured_reports.uids import derived_uid
@@ -51,8 +50,8 @@ def rehearse(service: Service, equipment: Equipment) -> None:
         prediction = Prediction(model.card, tuple(_called(model.card.findings)))
         now = datetime(2000, 1, 1, tzinfo=UTC)
         display = np.zeros((_SIDE, _SIDE), np.uint8)
-        request = ReportRequest(_header(), display, prediction, equipment, now)
-        build_results(request, forms=(*REPORT_FORMS, *ENCODINGS))
+        request = ReportRequest(header, display, prediction, equipment, now, slices=slices)
+        build_results(request)
     except (FilmError, ReportError) as error:
         raise StartError(f"the model {model.card.name} cannot be used: {error}") from error
 

@@ -5,124 +5,24 @@ One model that is broken stops no other. A node without any that works does not 
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from dicom_node.errors import ModelUnavailableError, NodeError, StartError
-from dicom_node.films import Answered, Films, Source
+from dicom_node.errors import ModelUnavailableError, StartError
+from dicom_node.films import Source
 from dicom_node.ledger.generations import FAILED
-from dicom_node.observe.events import ModelFailed, ModelReady, ModelUnavailable, name_of, say
+from dicom_node.naming import distinguishing_words
 from dicom_node.routing import facts_of, matches
 from dicom_node.settings import ModelSettings
+from dicom_node.slot import Outcome, Reader, Slot
+from dicom_node.volumes import Series, series_in
 from structured_reports.port import Refusal
 from structured_reports.text import model_line
 
-# Loading costs seconds of a large model; who asks sooner hears of the last fault again.
-RETRY_S = 20.0
-
-Start = Callable[[ModelSettings], Films]
+Start = Callable[[ModelSettings], Reader]
 """Loads and tries a model; raises a `NodeError` that says what is wrong with it."""
-
-
-class Slot:
-    """One model of the settings, loaded when it is first asked for and again after a fault."""
-
-    def __init__(self, settings: ModelSettings, start: Callable[[], Films]) -> None:
-        self.settings = settings
-        self.name = settings.folder.name
-        """Name and version of the model; before it was ever loaded the name of its folder."""
-        self._start = start
-        self._lock = threading.Lock()
-        self._films: Films | None = None
-        self._fault = ""
-        self._tried = 0.0
-
-    @property
-    def ready(self) -> Films | None:
-        """The model where it is loaded."""
-        return self._films
-
-    @property
-    def fault(self) -> str:
-        """Why it cannot be used; empty where it can."""
-        films = self._films
-        return self._fault if films is None else films.fitness.fault or ""
-
-    def films(self) -> Films:
-        """Return the model, loaded.
-
-        Raises
-        ------
-        ModelUnavailableError
-            It cannot be used now.
-        """
-        with self._lock:
-            if self._films is None:
-                self._films = self._started()
-        if self.fault:
-            raise self._unavailable()
-        return self._films
-
-    def answer(self, source: Source) -> Answered | Refusal:
-        """Return what the model says of an instance; a model that fails is loaded anew, once for an instance.
-
-        Raises
-        ------
-        ModelUnavailableError
-            The model cannot be used now: a device that is gone, most likely.
-        OSError
-            The disk, not the instance.
-        """
-        films = self.films()
-        try:
-            return films.answer(source)
-        except (OSError, NodeError):
-            raise
-        except Exception as error:  # whatever a runtime raises
-            self._drop(films, error)
-        try:
-            return self.films().answer(source)
-        except (OSError, NodeError):
-            raise
-        except Exception as error:
-            kind = type(error).__name__
-            return Refusal(FAILED, f"the model {self.name} failed twice on the instance ({kind}); the log says where")
-
-    def close(self) -> None:
-        """Stop the model."""
-        with self._lock:
-            if self._films is not None:
-                self._films.close()
-                self._films = None
-
-    def _drop(self, failed: Films, error: Exception) -> None:
-        """Forget a model that failed; once, however many were asking it."""
-        with self._lock:
-            if self._films is not failed:
-                return
-            self._films, self._fault = None, ""
-        say(ModelFailed(self.name, name_of(error)))
-        failed.close()
-
-    def _started(self) -> Films:
-        if self._fault and time.monotonic() - self._tried < RETRY_S:
-            raise self._unavailable()
-        try:
-            films = self._start()
-        except Exception as error:  # whatever is wrong with one model is no fault of another
-            self._fault = str(error) if isinstance(error, NodeError) else f"unexpected {name_of(error)}"
-            self._tried = time.monotonic()
-            say(ModelUnavailable(self.name, self._fault))
-            raise self._unavailable() from error
-        self._fault, self.name = "", model_line(films.model.card)
-        say(ModelReady(self.name))
-        return films
-
-    def _unavailable(self) -> ModelUnavailableError:
-        return ModelUnavailableError(f"the model {self.name} cannot be used: {self.fault}")
 
 
 class Roster:
@@ -143,7 +43,7 @@ class Roster:
         """
         for slot in self.slots:
             with suppress(ModelUnavailableError):
-                slot.films()
+                slot.reader()
         if not any(slot.ready for slot in self.slots):
             raise StartError("\n".join(f"models.{number}: {slot.fault}" for number, slot in enumerate(self.slots)))
 
@@ -154,20 +54,50 @@ class Roster:
         except OSError:
             return  # whoever reads the study meets the disk again, and says so
         for slot in asked:
-            if slot.ready is not None and not slot.fault:
+            # Whether a series is whole is known when its study is.
+            if slot.ready is not None and not slot.fault and not slot.reads_series:
                 slot.ready.begin(source)
 
-    def answers(self, source: Source) -> Mapping[Slot, Answered | Refusal]:
-        """Return what each model says of an instance whose rule means it; empty where none does.
+    def opinions(self, sources: Sequence[Source]) -> Iterator[tuple[Slot, Source, Outcome]]:
+        """Yield what each model says of each instance or series of a study that its rule means.
+
+        Films come first, each asked of all models while its decoding is at hand. A series is named by its first
+        instance.
 
         Raises
         ------
         ModelUnavailableError
-            A required one cannot be used now.
+            A required model cannot be used now.
         """
-        asked = self._asked(source)
-        absent = {slot: absence for slot in asked if (absence := _absence(slot))}
-        return {slot: absent.get(slot) or _answer(slot, source) for slot in asked}
+        slices: dict[Slot, list[Source]] = defaultdict(list)
+        for source in sources:
+            asked = self._asked(source)
+            for slot, outcome in _answers_of(asked, source).items():
+                yield slot, source, outcome
+            for slot in asked:
+                if slot.reads_series:
+                    slices[slot].append(source)
+            self.forget(source)
+        for slot, own in slices.items():
+            for series in series_in(own):
+                yield slot, series.sources[0], _answer(slot, series)
+                if slot.ready is not None:
+                    slot.ready.forget(series.sha256)
+
+    def answers(self, source: Source) -> Mapping[Slot, Outcome]:
+        """Return what each model of films says of an instance whose rule means it; empty where none does.
+
+        Raises
+        ------
+        ModelUnavailableError
+            A required one, of films or volumes, cannot be used now.
+        """
+        return _answers_of(self._asked(source), source)
+
+    def label(self, slot: Slot) -> tuple[int, str]:
+        """Return the place of a model among all, from 1, and the word that tells it from them."""
+        place = self.slots.index(slot)
+        return place + 1, distinguishing_words([each.name for each in self.slots])[place]
 
     def forget(self, source: Source) -> None:
         """Drop the answers that are no longer needed."""
@@ -196,13 +126,13 @@ class Roster:
         facts = facts_of(source.path, source.calling_ae, source.called_ae)
         return [slot for slot in self.slots if matches(slot.settings.when, facts)]
 
-    def _distinct(self, settings: ModelSettings, start: Start) -> Films:
-        films = start(settings)
-        name = model_line(films.model.card)
+    def _distinct(self, settings: ModelSettings, start: Start) -> Reader:
+        reader = start(settings)
+        name = model_line(reader.card)
         if self._names.setdefault(name, settings.folder) != settings.folder:
-            films.close()
+            reader.close()
             raise StartError(f"{name}: {self._names[name]} has the same; two models differ in name or version")
-        return films
+        return reader
 
 
 def _absence(slot: Slot) -> Refusal | None:
@@ -214,7 +144,7 @@ def _absence(slot: Slot) -> Refusal | None:
         The study waits for it: that is known before the other models are asked.
     """
     try:
-        slot.films()
+        slot.reader()
     except ModelUnavailableError as error:
         if slot.settings.required:
             raise
@@ -222,9 +152,16 @@ def _absence(slot: Slot) -> Refusal | None:
     return None
 
 
-def _answer(slot: Slot, source: Source) -> Answered | Refusal:
+def _answers_of(asked: Sequence[Slot], source: Source) -> Mapping[Slot, Outcome]:
+    absent = {slot: absence for slot in asked if (absence := _absence(slot))}
+    return {
+        slot: absent.get(slot) or _answer(slot, source) for slot in asked if slot in absent or not slot.reads_series
+    }
+
+
+def _answer(slot: Slot, subject: Source | Series) -> Outcome:
     try:
-        return slot.answer(source)
+        return slot.answer(subject)
     except ModelUnavailableError as error:
         if slot.settings.required:
             raise

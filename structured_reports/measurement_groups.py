@@ -1,7 +1,8 @@
-"""What the model says of each finding (TID 1410 for a region, TID 1501 for the whole film)."""
+"""What the model says of each finding (TID 1410 for a region, TID 1501 for the whole film or series)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from highdicom import sr
@@ -15,9 +16,32 @@ from structured_reports.header import SourceHeader
 from structured_reports.port import ReportRequest, ResultObject
 from structured_reports.regions import Region, regions_of
 from structured_reports.selection import mapped_scores
+from structured_reports.slices import Slice, Slices
 from structured_reports.uids import derived_uid
 
 Group: TypeAlias = sr.PlanarROIMeasurementsAndQualitativeEvaluations | sr.MeasurementsAndQualitativeEvaluations
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What the groups are about, and who says it.
+
+    Attributes
+    ----------
+    slices
+        The series that was read; None for a film.
+    """
+
+    card: ModelCard
+    header: SourceHeader
+    slices: Slices | None
+
+    @property
+    def images(self) -> list[sr.SourceImageForMeasurementGroup]:
+        """Every image that was read."""
+        film = Slice(self.header.text.SOPClassUID, self.header.text.SOPInstanceUID)
+        read = (film,) if self.slices is None else self.slices.instances
+        return [sr.SourceImageForMeasurementGroup(each.sop_class_uid, each.sop_instance_uid) for each in read]
 
 
 def measurement_groups(
@@ -26,13 +50,14 @@ def measurement_groups(
     """Return the groups, those with a region first: OHIF shows nothing if it meets another before."""
     if UID(header.text.SOPClassUID).is_private:
         raise UnusableHeaderError("source header: a region refers to an image of a standard SOP class (TID 1410)")
+    subject = _Subject(prediction.card, header, request.slices)
     mapped = mapped_scores(request)
     groups: list[Group] = []
     for score in mapped:
         # The heatmap instance shows the leading finding only
         shown_by = map_object if score is mapped[0] else None
-        groups += _region_groups(prediction.card, score, header, shown_by)
-    groups += [_image_group(prediction.card, score, header) for score in prediction.scores]
+        groups += _region_groups(subject, score, shown_by)
+    groups += [_image_group(subject, score) for score in prediction.scores]
     return groups
 
 
@@ -42,12 +67,12 @@ def percent_value(fraction: float) -> float:
 
 
 def _region_groups(
-    card: ModelCard, score: Score, header: SourceHeader, shown_by: ResultObject | None
+    subject: _Subject, score: Score, shown_by: ResultObject | None
 ) -> list[sr.PlanarROIMeasurementsAndQualitativeEvaluations]:
     if score.saliency is None:
         return []
     regions = regions_of(score.saliency)
-    groups = [_region_group(card, score, header, region, number) for number, region in enumerate(regions)]
+    groups = [_region_group(subject, score, region, number) for number, region in enumerate(regions)]
     if shown_by is not None:
         for group in groups:
             group[0].ContentSequence.append(_visual_explanation(shown_by))
@@ -55,46 +80,53 @@ def _region_groups(
 
 
 def _region_group(
-    card: ModelCard, score: Score, header: SourceHeader, region: Region, number: int
+    subject: _Subject, score: Score, region: Region, number: int
 ) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
+    source = subject.header.text
     return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=_tracking(card, score, header, number),
+        tracking_identifier=tracking(subject.card, score, subject.header, number, subject.slices),
         referenced_region=sr.ImageRegion(
             graphic_type=sr.GraphicTypeValues.POLYLINE,
             graphic_data=region.points,
-            source_image=sr.SourceImageForRegion(header.text.SOPClassUID, header.text.SOPInstanceUID),
+            source_image=sr.SourceImageForRegion(source.SOPClassUID, source.SOPInstanceUID),
         ),
         finding_type=concept(score.finding.code),
-        algorithm_id=_algorithm(card, score),
+        algorithm_id=_algorithm(subject.card, score),
         finding_sites=[sr.FindingSite(concept(score.finding.site))],
         qualitative_evaluations=[_assessment(score)],
     )
 
 
-def _image_group(card: ModelCard, score: Score, header: SourceHeader) -> sr.MeasurementsAndQualitativeEvaluations:
+def _image_group(subject: _Subject, score: Score) -> sr.MeasurementsAndQualitativeEvaluations:
     return sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=_tracking(card, score, header, 0),
+        tracking_identifier=tracking(subject.card, score, subject.header, 0, subject.slices),
         finding_type=concept(score.finding.code),
-        algorithm_id=_algorithm(card, score),
+        algorithm_id=_algorithm(subject.card, score),
         finding_sites=[sr.FindingSite(concept(score.finding.site))],
         measurements=[
             _percent(codes.SCORE, score.score),
             _percent(codes.THRESHOLD, score.finding.threshold),
         ],
         qualitative_evaluations=[_assessment(score)],
-        source_images=[sr.SourceImageForMeasurementGroup(header.text.SOPClassUID, header.text.SOPInstanceUID)],
+        source_images=subject.images,
     )
 
 
-def _tracking(card: ModelCard, score: Score, header: SourceHeader, number: int) -> sr.TrackingIdentifier:
+def tracking(
+    card: ModelCard, score: Score, header: SourceHeader, number: int, slices: Slices | None = None
+) -> sr.TrackingIdentifier:
     """Return the name of a finding; its main region has the same, because it is the same finding.
+
+    Two versions of a model say two things of one image: neither follows up on the other. What a series shows is
+    named by the series: which of its slices is shown depends on the score.
 
     The text is our own: OHIF takes ``Cornerstone3DTools@...`` for its own measurement and replaces the score.
     """
     suffix = f" region {number + 1}" if number else ""
     name = score.finding.name
+    read = header.text.SOPInstanceUID if slices is None else header.text.SeriesInstanceUID
     return sr.TrackingIdentifier(
-        uid=derived_uid("tracking", header.text.SOPInstanceUID, card.name, name, str(number)),
+        uid=derived_uid("tracking", read, card.name, card.version, card.digest, name, str(number)),
         identifier=f"AI {name}{suffix}",
     )
 

@@ -47,8 +47,8 @@ def _add_body_part(dataset: Dataset, request: ReportRequest, header: SourceHeade
     side = header.get("Laterality") or header.get("ImageLaterality")
     if named in _UNPAIRED:
         dataset.BodyPartExamined = named
-    elif isinstance(request.outcome, Prediction):
-        dataset.BodyPartExamined = "CHEST"  # what the models of this node read
+    elif isinstance(request.outcome, Prediction) and request.slices is None:
+        dataset.BodyPartExamined = "CHEST"  # what the models of films read
     elif named.isalpha() and side in _SIDES:
         dataset.BodyPartExamined, dataset.Laterality = named, side
     else:

@@ -14,7 +14,17 @@ from structured_reports.port import ReportRequest
 from structured_reports.regions import LEVEL, regions_of
 from structured_reports.selection import leading_score, mapped_scores
 from structured_reports.text import NOT_AN_OUTLINE, percent
-from structured_reports.typeset import AMBER, GREY, WHITE, centred, from_left, from_right, outline, wrapped
+from structured_reports.typeset import (
+    AMBER,
+    GREY,
+    WHITE,
+    centred,
+    fitting_size,
+    from_left,
+    from_right,
+    outline,
+    wrapped,
+)
 
 _TOP, _BOTTOM = 200, 808
 _WIDEST = 720
@@ -38,7 +48,7 @@ def draw_films(
     size = _page_size(request.display, _pixel_aspect(header))
     film = np.asarray(cv2.resize(request.display, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     _paste(page, np.repeat(film[..., None], 3, axis=2), at)
-    _draw_source_caption(draw, header, prediction, at)
+    _draw_source_caption(draw, request, header, prediction, at)
     if shown:
         _paste(page, _mapped(film, shown[0]), _RIGHT)
         _draw_legend(draw)
@@ -77,10 +87,20 @@ def _paste(page: Image.Image, picture: NDArray[np.uint8], middle: int) -> None:
     page.paste(Image.fromarray(picture), (middle - columns // 2, (_TOP + _BOTTOM - rows) // 2))
 
 
-def _draw_source_caption(draw: ImageDraw.ImageDraw, header: SourceHeader, prediction: Prediction, middle: int) -> None:
-    centred(draw, "Source image (unchanged)", (middle, _CAPTION), 24, WHITE)
+def _draw_source_caption(
+    draw: ImageDraw.ImageDraw, request: ReportRequest, header: SourceHeader, prediction: Prediction, middle: int
+) -> None:
+    caption = _caption(request)
+    centred(draw, caption, (middle, _CAPTION), fitting_size(caption, 24, _WIDEST, 22), WHITE)
     centred(draw, _source_words(header), (middle, _DETAIL), 22, GREY)
     _draw_other_scores(draw, prediction, middle)
+
+
+def _caption(request: ReportRequest) -> str:
+    """Return what is shown; of a series, which slice and why it."""
+    if request.slices is None:
+        return "Source image (unchanged)"
+    return f"{'Peak of the map' if request.slices.is_peak else 'Middle'}: {request.slices.place}"
 
 
 def _draw_other_scores(draw: ImageDraw.ImageDraw, prediction: Prediction, middle: int) -> None:

@@ -52,7 +52,16 @@ def conclusion(request: ReportRequest) -> str:
     if isinstance(outcome, Refusal):
         return f"{request.notice}. {NOT_PERFORMED}: {sentence(outcome.reason)}{_version(request)}"
     lines = "; ".join(score_line(score) for score in outcome.scores)
-    return f"{request.notice}. {lines}.{_version(request)}"
+    return f"{request.notice}. {lines}.{_series(request)}{_version(request)}"
+
+
+def _series(request: ReportRequest) -> str:
+    """Return which series was read as a volume; nothing for a film, which is the source."""
+    if request.slices is None:
+        return ""
+    number = str(request.source.get("SeriesNumber") or "")
+    series = f"series {number}" if number.isdigit() else "a series"
+    return f" Read as one volume: {len(request.slices.instances)} slices of {series}. Shown: {request.slices.place}."
 
 
 def version_line(request: ReportRequest) -> str:

@@ -19,6 +19,8 @@ PIXELS = (
     "ModalityLUTSequence", "VOILUTSequence", "VOILUTFunction", "WindowCenter", "WindowWidth",
     "PresentationLUTShape", "PixelIntensityRelationship", "PixelIntensityRelationshipSign",
     "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing",
+    # Where a slice of a volume lies, PS3.3 C.7.6.2.1.1
+    "ImageOrientationPatient", "ImagePositionPatient",
 )  # fmt: skip
 
 # What an input guard asks before it looks at pixels.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydicom.dataset import Dataset
+
 from inference.types import ModelCard, Prediction
 from structured_reports.envelope import HEATMAP, REPORT, SUMMARY, series_uid
 from structured_reports.fhir.scope import Scope
@@ -15,6 +17,8 @@ from structured_reports.fhir.terms import (
     URI,
     Json,
 )  # fmt: skip
+from structured_reports.image_library import references
+from structured_reports.slices import Slice
 
 _MODALITIES = "http://dicom.nema.org/resources/ontology/DCM"
 
@@ -49,9 +53,9 @@ def imaging_study(scope: Scope) -> Json:
     text, header = scope.header.text, scope.header
     modality = str(header.get("Modality") or "OT")
     ours = [s for s in (SUMMARY, HEATMAP, REPORT) if s.kind in scope.built]
-    series = [_series(text.SeriesInstanceUID, modality, text.SOPInstanceUID, text.SOPClassUID)]
+    series = [_series(text.SeriesInstanceUID, modality, references(header, scope.request.slices))]
     series += [
-        _series(series_uid(scope.request, s.kind), s.modality, built.uid, built.sop_class_uid)
+        _series(series_uid(scope.request, s.kind), s.modality, [Slice(built.sop_class_uid, built.uid).reference()])
         for s in ours
         for built in [scope.built[s.kind]]
     ]
@@ -68,7 +72,9 @@ def imaging_study(scope: Scope) -> Json:
 
 def provenance(scope: Scope, targets: list[str]) -> Json:
     """Return who made what, from what. R4 gives it no identifier: a tag makes it findable."""
-    source = {"system": DICOM_UID, "value": f"urn:oid:{scope.header.text.SOPInstanceUID}"}
+    text, is_series = scope.header.text, scope.request.slices is not None
+    source = {"system": DICOM_UID, "value": f"urn:oid:{text.SeriesInstanceUID if is_series else text.SOPInstanceUID}"}
+    display = "source series" if is_series else "source image"
     return {
         "resourceType": "Provenance",
         "meta": {"security": [AI_ASSERTED], "tag": [provenance_tag(scope)]},
@@ -82,7 +88,7 @@ def provenance(scope: Scope, targets: list[str]) -> Json:
                 "who": scope.reference("device", "Device"),
             }
         ],
-        "entity": [{"role": "source", "what": {"identifier": source, "display": "source image"}}],
+        "entity": [{"role": "source", "what": {"identifier": source, "display": display}}],
     }
 
 
@@ -98,10 +104,15 @@ def _model_versions(card: ModelCard) -> list[Json]:
     ]
 
 
-def _series(uid: str, modality: str, sop_instance_uid: str, sop_class_uid: str) -> Json:
-    sop_class = {"system": URI, "code": f"urn:oid:{sop_class_uid}"}
+def _series(uid: str, modality: str, instances: list[Dataset]) -> Json:
     return {
         "uid": str(uid),
         "modality": {"system": _MODALITIES, "code": modality},
-        "instance": [{"uid": str(sop_instance_uid), "sopClass": sop_class}],
+        "instance": [
+            {
+                "uid": str(one.ReferencedSOPInstanceUID),
+                "sopClass": {"system": URI, "code": f"urn:oid:{one.ReferencedSOPClassUID}"},
+            }
+            for one in instances
+        ],
     }

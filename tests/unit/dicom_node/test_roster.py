@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dicom_node import roster as under_test
+from dicom_node import slot as under_test
 from dicom_node.errors import ModelUnavailableError, StartError
 from dicom_node.films import Answered, Source
 from dicom_node.node import Node
@@ -146,7 +146,7 @@ class FakeFilms:
     answered: object = "the answer"
     closed: bool = False
     fitness: Any = field(default_factory=lambda: SimpleNamespace(fault=None))
-    model: Any = field(default_factory=lambda: SimpleNamespace(card=SimpleNamespace(name="fake", version="1")))
+    card: Any = field(default_factory=lambda: SimpleNamespace(name="fake", version="1"))
 
     def answer(self, source: Source) -> object:
         if self.errors:

@@ -1,0 +1,98 @@
+"""From the files of a series to a volume on the grid of a model, in a decoding process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from dicom_node.deidentify.projection import projection
+from inference.errors import FilmError, UnsuitableFilmError
+from inference.film import display_pixels, to_radiograph
+from inference.projection import allowed_attributes
+from inference.stack import Stack
+from inference.volume_preprocessing import PreparedVolume, SeriesGuard, VolumePreprocessing
+from structured_reports.port import Refusal
+from structured_reports.slices import Slice
+
+# About a thousand slices of 512 x 512; each voxel takes up to 20 bytes on its way to the grid of the model.
+MOST_VOXELS = 300_000_000
+
+# Whose the slices are, and in which coordinates: one volume is of one patient in one place (PS3.3 C.7.1.1, C.7.4.1).
+ONE_OF_EACH = ("PatientID", "PatientName", "PatientBirthDate", "StudyInstanceUID", "FrameOfReferenceUID")
+
+
+@dataclass(frozen=True)
+class SeriesJudge:
+    """The part of a model of volumes that a decoding process needs."""
+
+    preprocessing: VolumePreprocessing
+    guard: SeriesGuard
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A decoded series, ready for a model.
+
+    Attributes
+    ----------
+    instances
+        What refers to each slice, in the order of the files.
+    """
+
+    prepared: PreparedVolume
+    instances: tuple[Slice, ...]
+
+
+def open_series(paths: Sequence[Path], judge: SeriesJudge) -> Volume | Refusal:
+    """Return the volume in the files of a series, or why a model may not read it; runs in a decoding process."""
+    try:
+        # All headers first: a series of the wrong kind, or one that is not whole, costs no decoding.
+        headers = [pydicom.dcmread(path, stop_before_pixels=True) for path in paths]
+        require_series(headers, judge.guard)
+        slices = [projection(pydicom.dcmread(path)) for path in paths]
+        named = tuple(Slice(str(each.SOPClassUID), str(each.SOPInstanceUID)) for each in headers)
+        return Volume(judge.preprocessing.prepare(slices), named)
+    except FilmError as error:
+        return Refusal(error.code, error.reason)
+    except OSError:
+        raise  # the disk, not the series: the study is read again later
+    except Exception as error:
+        # pydicom raises nearly anything on a broken file. The kind of error names no value of it.
+        return Refusal("pixels", f"the series cannot be decoded ({type(error).__name__})")
+
+
+def open_slice(path: Path) -> NDArray[np.uint8] | Refusal:
+    """Return a slice as a viewer shows it, uint8 (rows, columns); runs in a decoding process."""
+    try:
+        return display_pixels(to_radiograph(projection(pydicom.dcmread(path))))
+    except FilmError as error:
+        return Refusal(error.code, error.reason)
+
+
+def require_series(headers: Sequence[Dataset], guard: SeriesGuard) -> None:
+    """Raise unless a model may read the series, and its slices are one volume of one patient.
+
+    Raises
+    ------
+    FilmError
+        What the guard says of any slice; slices of several patients or places (`identity`); no even stack
+        (`geometry`); more voxels than any scanner makes (`pixels`).
+    """
+    for each in headers:
+        if refused := guard.refusal(allowed_attributes(projection(each))):
+            raise refused
+    for keyword in ONE_OF_EACH:
+        if len({str(each.get(keyword) or "") for each in headers}) > 1:
+            raise UnsuitableFilmError(
+                "identity", f"{keyword}: differs within the series; a volume is of one patient and place"
+            )
+    stack = Stack.of(headers)
+    voxels = len(headers) * stack.size[0] * stack.size[1]
+    if voxels > MOST_VOXELS:
+        raise FilmError("pixels", f"slices × Rows × Columns: {voxels}; a series has at most {MOST_VOXELS}")
