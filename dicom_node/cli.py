@@ -137,6 +137,23 @@ def check(config: Config = None, data_dir: DataDir = None) -> None:
 
 
 @app.command()
+def probe(
+    destination: Annotated[Optional[str], typer.Argument(help="Name of a destination; every PACS without it.")] = None,  # noqa: UP045
+    config: Config = None,
+    data_dir: DataDir = None,
+    send_test: Annotated[
+        bool, typer.Option("--send-test", help="Store objects of the patient TEST^DICOM-NODE there too.")
+    ] = False,
+) -> None:
+    """Learn which objects each PACS takes, in which form, and keep that for `status`."""
+    from dicom_node.node import Node
+    from dicom_node.probe import run_probes
+
+    if not run_probes(Node(load_settings(config, data_dir=data_dir)), destination, out, send_test=send_test):
+        raise typer.Exit(1)
+
+
+@app.command()
 def status(
     config: Config = None,
     data_dir: DataDir = None,

@@ -11,6 +11,7 @@ from pynetdicom.sop_class import _STORAGE_CLASSES  # the list that negotiation i
 from dicom_node import dimse
 from dicom_node.deidentify.projection import ASKABLE, DESCRIPTION, PIXELS
 from dicom_node.settings import Settings
+from structured_reports.forms import ENCODINGS, PROFILES, REPORT_FORMS
 from structured_reports.selection import CREATED
 
 
@@ -102,9 +103,20 @@ def _scu() -> Sequence[str]:
         "## 3 As SCU",
         "",
         "To each configured destination: Verification (`dicom-node check`), Storage of the instances of section 4, in",
-        "one association a delivery, with the transfer syntax in which the instance was recorded. For uncompressed",
-        "instances Implicit VR Little Endian is offered beside it, and sent with the same values where only that is",
-        "accepted.",
+        "one association a delivery, as Explicit VR Little Endian. Implicit VR Little Endian is offered beside it, and",
+        "sent with the same values where only that is accepted. Pictures are offered first in these lossless transfer",
+        "syntaxes, where the destination is configured so; pixels and SOP Instance UID are the same in each:",
+        ", ".join(f"{UID(uid).name} (`{name}`)" for name, uid in ENCODINGS.items()) + ".",
+        "`dicom-node probe` proposes all of it and stores nothing, unless it is asked to.",
+        "",
+        "The report has several forms, each an instance of its own, of which one is sent: the first that is accepted",
+        "in the negotiation and not refused by its status, in the order of the profile of the destination.",
+        "",
+        *_table(
+            ("profile", "order"),
+            [(name, ", ".join(UID(REPORT_FORMS[form]).name for form in forms)) for name, forms in PROFILES.items()],
+        ),
+        "Where none is taken, the summary page (or the encapsulated PDF, where that is sent) carries the result.",
         "",
         *_table(
             ("response", "what the node does"),
@@ -117,7 +129,7 @@ def _scu() -> Sequence[str]:
                 ),
                 (
                     "any other failure, or SOP class not accepted",
-                    "parks the delivery for a person; `dicom-node retry` sends it again",
+                    "sends the next form of the object; after the last, parks the delivery for a person",
                 ),
             ],
         ),
@@ -130,14 +142,12 @@ def _created() -> Sequence[str]:
         "## 4 Instances that the node creates",
         "",
         *_table(("object", "SOP class", "SeriesNumber", "SeriesDescription"), rows),
-        "SeriesNumber of a second model is 10 higher, of a third 20; where there are several, SeriesDescription begins",
-        "with what tells the model from the others.",
-        "",
         "In the study of the film that was read, with its patient and study attributes byte for byte and its",
         "SpecificCharacterSet; where these do not survive re-reading unchanged, nothing is sent. UIDs derive from what",
         "the object is about (2.25 from a name-based UUID): a rebuild has the same UIDs and bytes. Explicit VR",
-        "Little Endian. SR: TID 1500, COMPLETE, UNVERIFIED, PRELIMINARY. ContributingEquipmentSequence names the node;",
-        "an instance that names it is kept and never read. No private attributes.",
+        "Little Endian. SR: TID 1500, in Basic Text SR its words alone; COMPLETE, UNVERIFIED, PRELIMINARY.",
+        "ContributingEquipmentSequence names the node; an instance that names it is kept and never read. No private",
+        "attributes.",
         "",
     ]
 

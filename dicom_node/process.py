@@ -78,9 +78,7 @@ def _by_study(paths: Sequence[Path], console: Console) -> Mapping[str, list[Sour
             _skipped(console, file, "its SOP Instance UID came before")
         elif not is_own(header):
             seen.add(str(header.SOPInstanceUID))
-            studies[str(header.StudyInstanceUID)].append(
-                Source(_digest(file), file, series_uid=str(header.SeriesInstanceUID))
-            )
+            studies[str(header.StudyInstanceUID)].append(Source(_digest(file), file))
     if not studies:
         raise StartError("no DICOM instance in the given paths")
     return studies
@@ -127,7 +125,7 @@ def _refused(model: str, refusal: Refusal) -> dict[str, Any]:
 
 def _written(out_dir: Path, folder: Path, objects: Sequence[ResultObject]) -> list[str]:
     written = []
-    for one in objects:
+    for one in (one for one in objects if not one.alternative_to):
         file = folder / f"{one.kind}{SUFFIXES[one.media_type]}"
         durable_write(file, one.content)
         if one.picture is not None:

@@ -39,6 +39,8 @@ class Results:
             sop_class_uid=recorded.sop_class_uid,
             transfer_syntax_uid=recorded.transfer_syntax_uid,
             picture=(self.root / recorded.picture).read_bytes() if recorded.picture else None,
+            form=recorded.form,
+            alternative_to=recorded.alternative_to,
         )
 
     def _write(self, folder: Path, model: str, one: ResultObject) -> RecordedResult:
@@ -60,6 +62,8 @@ class Results:
             path=str(path),
             picture=picture,
             sha256=digest,
+            form=one.form,
+            alternative_to=one.alternative_to,
         )
 
 

@@ -161,6 +161,11 @@ class Settings(_Section):
             DESTINATIONS["folder"](name="results", directory=self.node.data_dir / "results"),  # type: ignore[call-arg]
         )
 
+    @property
+    def forms(self) -> frozenset[str]:
+        """Forms of results that some destination may be sent beside the first (`structured_reports.forms`)."""
+        return frozenset(form for destination in self.destinations for form in destination.forms)
+
 
 class _FaultsError(ValueError):
     """Several faults of one list, each with its place."""

@@ -40,6 +40,8 @@ from dicom_node.study import study_key
 from structured_reports.lifecycle import Cause
 from structured_reports.port import Refusal, ResultObject
 
+Row = dict[str, Any]
+
 # A generation that fails (or kills its reader) so often is refused, with that reason.
 MOST_READS = 4
 LONGEST_WAIT_S = 900.0
@@ -100,8 +102,7 @@ class ReadStage:
     def _read(self, generation: Generation, recorded: Mapping[str, Sequence[RecordedResult]]) -> None:
         begun = time.time()
         sources = [
-            Source(one.sha256, self.spool.path(one.path), one.calling_ae, one.called_ae, one.series_uid)
-            for one in generation.instances
+            Source(one.sha256, self.spool.path(one.path), one.calling_ae, one.called_ae) for one in generation.instances
         ]
         made_at = datetime.fromtimestamp(generation.sealed_at, tz=UTC).astimezone()
         former = former_of(self.results.root, recorded, Cause(generation.cause))
@@ -218,7 +219,7 @@ class DeliverStage:
         if destination is None:
             raise RejectedError(deliveries.not_configured(delivery.destination))
         wanted = [one for one in recorded if destination.takes(_without_content(one))]
-        objects = [self._load(delivery, one) for one in wanted]
+        objects = [self._load(delivery, one) for one in _not_in_another_form(wanted, delivery.proof)]
         return destination.deliver(objects) if objects else ()
 
     def _load(self, delivery: Delivery, recorded: RecordedResult) -> ResultObject:
@@ -230,7 +231,7 @@ class DeliverStage:
     def _accept(self, delivery: Delivery, proof: Sequence[Acceptance], begun: float) -> None:
         now = time.time()
         with writing(self.database) as connection:
-            deliveries.accept(connection, delivery.id, [asdict(one) for one in proof], now)
+            deliveries.accept(connection, delivery.id, _with_earlier(delivery, proof), now)
             generations.add_timings(
                 connection, delivery.generation_id, [(f"deliver {delivery.destination}", begun, now - begun)]
             )
@@ -244,7 +245,7 @@ class DeliverStage:
         backoff = min(2.0 ** min(delivery.attempts - 1, 12), LONGEST_WAIT_S) * random.uniform(0.8, 1.2)  # noqa: S311
         wait_s = retry_after_s if retry_after_s is not None else backoff
         with writing(self.database) as connection:
-            proof = [asdict(one) for one in accepted]
+            proof = _with_earlier(delivery, accepted)
             deliveries.postpone(connection, delivery.id, error, proof, time.time() + wait_s)
         study = study_key(delivery.study_uid)
         say(events.DeliveryDelayed(study, delivery.destination, delivery.attempts, wait_s, error))
@@ -252,9 +253,29 @@ class DeliverStage:
 
     def _reject(self, delivery: Delivery, error: DeliveryError) -> None:
         with writing(self.database) as connection:
-            deliveries.reject(connection, delivery.id, str(error), [asdict(one) for one in error.accepted])
+            deliveries.reject(connection, delivery.id, str(error), _with_earlier(delivery, error.accepted))
         study = study_key(delivery.study_uid)
         say(events.DeliveryRejected(study, delivery.destination, delivery.attempts, str(error)))
+
+
+def _not_in_another_form(wanted: Sequence[RecordedResult], proof: Sequence[Row]) -> list[RecordedResult]:
+    """Return the results without the alternatives to those that an earlier attempt brought there.
+
+    What the peer accepts may have changed since: the same result must not lie there twice.
+    """
+    there = {(one["uid"], one.get("form", "")) for one in proof}
+    settled = {_group(one): one for one in wanted if (one.uid, one.form) in there}
+    return [one for one in wanted if settled.get(_group(one), one) is one]
+
+
+def _group(recorded: RecordedResult) -> str:
+    return recorded.alternative_to or recorded.uid
+
+
+def _with_earlier(delivery: Delivery, accepted: Sequence[Acceptance]) -> list[Row]:
+    """Return what was accepted, and before it what earlier attempts brought that this one did not reach."""
+    now = [asdict(one) for one in accepted]
+    return [one for one in delivery.proof if one["uid"] not in {again["uid"] for again in now}] + now
 
 
 def _without_content(recorded: RecordedResult) -> ResultObject:
@@ -265,4 +286,6 @@ def _without_content(recorded: RecordedResult) -> ResultObject:
         b"",
         recorded.sop_class_uid,
         recorded.transfer_syntax_uid,
+        form=recorded.form,
+        alternative_to=recorded.alternative_to,
     )

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from dicom_node.engine.app import Queues
 from dicom_node.errors import UnknownStudyError
-from dicom_node.ledger import deliveries, generations, views
+from dicom_node.ledger import deliveries, generations, probes, views
 from dicom_node.ledger.database import writing
 from dicom_node.node import Node
 from dicom_node.study import study_key
@@ -47,6 +47,7 @@ def studies(node: Node, limit: int) -> Report:
         rows = views.newest_studies(connection, limit)
         waiting = views.waiting(connection)
         faults = views.model_faults(connection)
+        probed = probes.newest(connection)
     table = Table("study", "received", "instances", "state", "result", "delivered", title="Newest studies")
     for row in rows:
         latest = row["latest"]
@@ -60,7 +61,8 @@ def studies(node: Node, limit: int) -> Report:
         )
     line = ", ".join(f"{count} {what}" for what, count in waiting.items() if count) or "nothing waits"
     broken = [f"[red]the model {escape(name)} cannot be used[/]: {escape(fault)}" for name, fault in faults.items()]
-    return Report([table, line, *broken], {"studies": rows, "waiting": waiting, "model_faults": dict(faults)})
+    data = {"studies": rows, "waiting": waiting, "model_faults": dict(faults), "probes": probed}
+    return Report([table, line, *broken, *map(_probe, probed)], data)
 
 
 def timings(node: Node) -> Report:
@@ -162,12 +164,12 @@ def _generation(row: Row) -> list[str]:
         lines.append(f"{_clock(row['recorded_at'])}  {_state(row)}: {_result(row)}")
         for one in row["readings"]:
             lines += _reading(one)
-        lines += [f"          {one['kind']:<8} {one['uid']}  {escape(one['model'])}" for one in row["results"]]
+        lines += [_object(one) for one in row["results"] if one["alternative_to"] != one["uid"]]
     elif row["waits_for"]:
         lines.append(f"          [red]waits[/]: {escape(row['waits_for'])}")
     elif row["attempts"]:
         lines.append(f"          being read, attempt {row['attempts']}")
-    lines += [_delivery(one) for one in row["deliveries"]]
+    lines += [line for one in row["deliveries"] for line in _delivery(one)]
     lines += [f"          {one['seconds']:8.3f} s  {one['stage']}" for one in row["timings"]]
     return lines
 
@@ -189,12 +191,40 @@ def _case(case: Row) -> str:
     return escape(f"{case['label']} ({case['source']}), similarity {case['similarity']:.2f}")
 
 
-def _delivery(row: Row) -> str:
+def _object(row: Row) -> str:
+    """Return a result object; another encoding is the same object, another form of a report is one of its own."""
+    form = f" ({row['form']})" if row["form"] else ""
+    return f"          {row['kind']}{form:<{8 - len(row['kind'])}} {row['uid']}  {escape(row['model'])}"
+
+
+def _probe(row: Row) -> str:
+    """Return what a destination would be sent, as it was when somebody probed it."""
+    sends = row["found"]["sends"]
+    told = "; ".join(f"{kind} as {form}" if form else f"[red]no {kind}[/]" for kind, form in sends.items())
+    when = datetime.fromtimestamp(row["probed_at"]).strftime("%Y-%m-%d %H:%M")
+    return f"{escape(row['destination'])} takes, probed {when}: {told}"
+
+
+def _delivery(row: Row) -> list[str]:
     if row["state"] == deliveries.DELIVERED:
-        proof = escape("; ".join(f"{one['kind']}: {one['proof']}" for one in row["proof"] or ()))
-        return (
-            f"{_clock(row['accepted_at'])}  {row['destination']} has it ({proof or 'it takes none of these objects'})"
-        )
+        proof = escape("; ".join(map(_taken, row["proof"] or ())))
+        has_it = f"{row['destination']} has it ({proof or 'it takes none of these objects'})"
+        return [f"{_clock(row['accepted_at'])}  {has_it}", *_in_place_of(row["proof"] or ())]
+    return [_undelivered(row), *_in_place_of(row["proof"] or ())]
+
+
+def _taken(proof: Row) -> str:
+    form = f" ({proof['form']})" if proof.get("form") else ""
+    return f"{proof['kind']}{form}: {proof['proof']}"
+
+
+def _in_place_of(proof: Sequence[Row]) -> list[str]:
+    """Return why a form was not sent that would have come first, and what else a person may want to look at."""
+    words = [reason for one in proof for reason in (*one.get("refused", ()), one.get("warning")) if reason]
+    return [f"            since {escape(reason)}" for reason in dict.fromkeys(words)]
+
+
+def _undelivered(row: Row) -> str:
     if row["state"] == deliveries.SUPERSEDED:
         return f"          {row['destination']}: a later result came first"
     if row["state"] == deliveries.REJECTED:
@@ -233,7 +263,13 @@ def _scores(reading: Row) -> str:
 def _delivered(row: Row | None) -> str:
     if row is None:
         return ""
-    return ", ".join(f"{one['destination']} {one['state']}" for one in row["deliveries"]) or "-"
+    return ", ".join(map(_delivered_to, row["deliveries"])) or "-"
+
+
+def _delivered_to(row: Row) -> str:
+    # No UID: nothing was sent in place of that object
+    missing = [one["kind"] for one in row["proof"] or () if not one["uid"]]
+    return f"{row['destination']} {row['state']}" + (f" without {', '.join(missing)}" if missing else "")
 
 
 def _clock(seconds: float | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
+from structured_reports.alternatives import alternatives
 from structured_reports.errors import InvalidObjectError
 from structured_reports.fhir.bundle import FhirBundle
 from structured_reports.fhir.options import FhirOptions
@@ -23,6 +24,7 @@ def build_results(
     request: ReportRequest,
     kinds: Collection[str] = tuple(BUILDERS),
     fhir: FhirOptions = FhirOptions(),  # noqa: B008
+    forms: Collection[str] = (),
 ) -> tuple[ResultObject, ...]:
     """Return the objects of one result; the same request gives the same bytes.
 
@@ -32,6 +34,8 @@ def build_results(
         Keys of `BUILDERS`. An object that does not apply, as a heatmap below the threshold, is left out.
     fhir
         How the bundle refers to what the target server has.
+    forms
+        Keys of `structured_reports.forms`: alternatives that a destination may need, made beside the first form.
 
     Raises
     ------
@@ -49,4 +53,4 @@ def build_results(
         made = builders[kind](request, built)
         if made is not None:
             built[kind] = made
-    return tuple(built.values())
+    return (*built.values(), *alternatives(request, built, forms))

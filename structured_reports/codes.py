@@ -16,7 +16,6 @@ def _dcm(value: str, meaning: str) -> Code:
 IMAGING_MEASUREMENT_REPORT = _dcm("126000", "Imaging Measurement Report")  # TID 1500
 # A report without regions: under 126000 OHIF shows a black viewport for it, under any other title its text
 CHEST_CAD_REPORT = _dcm("112000", "Chest CAD Report")  # PS3.16 Annex D
-IMAGING_REPORT = Code("18748-4", "LN", "Diagnostic Imaging Report")  # CID 7000; of any part of the body
 
 # Structure (PS3.16 Annex D)
 LANGUAGE = _dcm("121049", "Language of Content Item and Descendants")  # TID 1204
@@ -33,6 +32,11 @@ ROWS = _dcm("110910", "Pixel Data Rows")  # TID 1602
 COLUMNS = _dcm("110911", "Pixel Data Columns")  # TID 1602
 HORIZONTAL_SPACING = _dcm("111026", "Horizontal Pixel Spacing")  # TID 1603
 VERTICAL_SPACING = _dcm("111066", "Vertical Pixel Spacing")  # TID 1603
+
+# A report in plain words (PS3.16 TID 2000)
+FINDINGS = _dcm("121070", "Findings")  # CID 7001
+FINDING = _dcm("121071", "Finding")  # CID 7002
+ALGORITHM = _dcm("111001", "Algorithm Name")  # TID 4019
 
 # What a model says
 # Percent, 0 no certainty to 100 certain, as a device says it of one finding; 122157 Probability would claim

@@ -12,7 +12,6 @@ from pydicom.dataset import Dataset
 
 from inference.types import Prediction, Score
 from structured_reports.lifecycle import FormerResult
-from structured_reports.slices import Slices
 
 
 @dataclass(frozen=True)
@@ -65,12 +64,6 @@ class ReportRequest:
         False where the model may not point at image locations.
     former
         The recorded result that this one replaces; None where it replaces none.
-    slices
-        The series of which `source` is the slice that is shown; None where a film was read.
-    model_number
-        Place of the model among those of the node, from 1: it makes series numbers differ.
-    model_word
-        What tells the model from the others of the node, short; empty where there are no others.
     """
 
     source: Dataset
@@ -82,9 +75,6 @@ class ReportRequest:
     notice: str = "AI RESULT - NOT FOR DIAGNOSTIC USE"
     heatmap: bool = True
     former: FormerResult | None = None
-    slices: Slices | None = None
-    model_number: int = 1
-    model_word: str = ""
 
     def __post_init__(self) -> None:
         if self.made_at.tzinfo is None:
@@ -93,8 +83,6 @@ class ReportRequest:
             raise ValueError(f"generation: {self.generation}; the first result of a study is 1")
         if not self.notice.strip():
             raise ValueError("notice: empty; every object is labelled")
-        if self.slices is not None and self.slices.shown_uid != self.source.SOPInstanceUID:
-            raise ValueError("slices: the one that is shown is not the source")
         if isinstance(self.outcome, Prediction):
             _check_scores(self.outcome.scores, _checked_film(self.display, self.source))
 
@@ -137,6 +125,8 @@ REJECTION = "rejection"
 class ResultObject:
     """Bytes that are recorded once and sent on every attempt: as they are, or with the same values as implicit VR.
 
+    Objects of one result that are forms of each other are alternatives: a destination is sent one of them.
+
     Attributes
     ----------
     kind
@@ -151,6 +141,10 @@ class ResultObject:
         Of a DICOM object, else empty.
     picture
         PNG of what a reader sees, for consoles and folders; None where there is no picture.
+    form
+        Key of `structured_reports.forms`, `REPORT_FORMS` or `ENCODINGS`; empty for an object as it is first made.
+    alternative_to
+        `uid` of the object whose place this may take: its own for another encoding. Empty for that object.
     """
 
     kind: str
@@ -160,6 +154,8 @@ class ResultObject:
     sop_class_uid: str = ""
     transfer_syntax_uid: str = ""
     picture: bytes | None = None
+    form: str = ""
+    alternative_to: str = ""
 
 
 Builder = Callable[[ReportRequest, Mapping[str, ResultObject]], ResultObject | None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from highdicom import sr
 from pydicom.dataset import Dataset
@@ -11,8 +12,9 @@ from inference.types import Code, Prediction
 from structured_reports import codes
 from structured_reports.content import CONCEPT_MODIFIER, coded, concept, container, observer, separate, words
 from structured_reports.envelope import HEATMAP, REPORT, code_item, envelope, series_uid
+from structured_reports.forms import COMPREHENSIVE
 from structured_reports.header import SourceHeader, read_header
-from structured_reports.image_library import image_library, references
+from structured_reports.image_library import image_library, reference
 from structured_reports.lifecycle_references import hierarchical
 from structured_reports.measurement_groups import measurement_groups
 from structured_reports.part10 import sealed
@@ -37,7 +39,8 @@ def report(request: ReportRequest, built: Mapping[str, ResultObject]) -> ResultO
     else:
         root = _measurement_tree(request, request.outcome, header, map_object)
     separate(root)
-    return sealed(REPORT.kind, _document(request, header, root, map_object), header)
+    dataset = document(request, header, root, map_object)
+    return replace(sealed(REPORT.kind, dataset, header), form=COMPREHENSIVE)
 
 
 def _measurement_tree(
@@ -46,7 +49,7 @@ def _measurement_tree(
     """Return TID 1500 with the image library and the notice, which the template leaves open."""
     root: Dataset = sr.MeasurementReport(
         observation_context=observer(request.equipment),
-        procedure_reported=[concept(code) for code in _procedures(request, header)],
+        procedure_reported=[concept(code) for code in _procedures(header)],
         imaging_measurements=measurement_groups(request, prediction, header, map_object),
         title=concept(_title(request, prediction)),
         language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(concept(codes.ENGLISH)),
@@ -54,7 +57,7 @@ def _measurement_tree(
     # Before the measurements, which the template puts last: the notice is read first
     before = len(root.ContentSequence) - 1
     root.ContentSequence.insert(before, words(codes.COMMENT, conclusion(request)))
-    root.ContentSequence.insert(before + 1, image_library(header, request.slices))
+    root.ContentSequence.insert(before + 1, image_library(header))
     root.ContentSequence.append(words(codes.COMMENT, sentence(prediction.card.intended_use)))
     return root
 
@@ -66,9 +69,12 @@ def _title(request: ReportRequest, prediction: Prediction) -> Code:
     other title it shows the tree as text.
     """
     all_have_regions = len(mapped_scores(request)) == len(prediction.scores)
-    if all_have_regions:
-        return codes.IMAGING_MEASUREMENT_REPORT
-    return codes.CHEST_CAD_REPORT if request.slices is None else codes.IMAGING_REPORT
+    return codes.IMAGING_MEASUREMENT_REPORT if all_have_regions else text_title(request)
+
+
+def text_title(request: ReportRequest) -> Code:
+    """Return the title of a report that is read as text."""
+    return codes.CHEST_CAD_REPORT
 
 
 def _refusal_tree(request: ReportRequest, refusal: Refusal, header: SourceHeader) -> Dataset:
@@ -86,26 +92,25 @@ def _refusal_tree(request: ReportRequest, refusal: Refusal, header: SourceHeader
     )
 
 
-def _procedures(request: ReportRequest, header: SourceHeader) -> list[Code]:
+def _procedures(header: SourceHeader) -> list[Code]:
     """Return the procedure as the source codes it; a film without code is a chest radiograph to this node."""
-    uncoded = codes.CHEST_RADIOGRAPH if request.slices is None else codes.DIAGNOSTIC_IMAGING
     items = header.get("ProcedureCodeSequence") or ()
     found = [
         Code(str(item.CodeValue), str(item.CodingSchemeDesignator), str(item.CodeMeaning))
         for item in items
         if item.get("CodeValue") and item.get("CodingSchemeDesignator") and item.get("CodeMeaning")
     ]
-    return [code for code in found if code.meaning.isascii()] or [uncoded]
+    return [code for code in found if code.meaning.isascii()] or [codes.CHEST_RADIOGRAPH]
 
 
-def _document(request: ReportRequest, header: SourceHeader, root: Dataset, map_object: ResultObject | None) -> Dataset:
-    """Return the SR Document modules around the tree (PS3.3 C.17.1, C.17.2)."""
+def document(request: ReportRequest, header: SourceHeader, root: Dataset, map_object: ResultObject | None) -> Dataset:
+    """Return the SR Document modules around a tree (PS3.3 C.17.1, C.17.2), as a Comprehensive SR."""
     dataset = envelope(request, header, REPORT)
     dataset.CompletionFlag = "COMPLETE"
     dataset.VerificationFlag = "UNVERIFIED"
     dataset.PreliminaryFlag = "PRELIMINARY"
     dataset.ReferencedPerformedProcedureStepSequence = []
-    dataset.PerformedProcedureCodeSequence = [] if isinstance(request.outcome, Refusal) else _performed(request, header)
+    dataset.PerformedProcedureCodeSequence = [] if isinstance(request.outcome, Refusal) else _performed(header)
     dataset.CurrentRequestedProcedureEvidenceSequence = [_evidence(request, header, map_object)]
     if request.former is not None and request.former.documents:
         dataset.PredecessorDocumentsSequence = hierarchical(request.former.documents)  # PS3.3 C.17.2, type 1C
@@ -116,28 +121,28 @@ def _document(request: ReportRequest, header: SourceHeader, root: Dataset, map_o
     return dataset
 
 
-def _performed(request: ReportRequest, header: SourceHeader) -> list[Dataset]:
-    return [code_item(code) for code in _procedures(request, header)]
+def _performed(header: SourceHeader) -> list[Dataset]:
+    return [code_item(code) for code in _procedures(header)]
 
 
 def _evidence(request: ReportRequest, header: SourceHeader, map_object: ResultObject | None) -> Dataset:
     """Return every instance that the tree names, by series (PS3.3 C.17.2.3)."""
-    series = [_series_item(header.text.SeriesInstanceUID, references(header, request.slices))]
+    series = [_series_item(header.text.SeriesInstanceUID, reference(header))]
     if map_object is not None:
         item = Dataset()
         item.ReferencedSOPClassUID = map_object.sop_class_uid
         item.ReferencedSOPInstanceUID = map_object.uid
-        series.append(_series_item(series_uid(request, HEATMAP.kind), [item]))
+        series.append(_series_item(series_uid(request, HEATMAP.kind), item))
     study = Dataset()
     study.StudyInstanceUID = header.text.StudyInstanceUID
     study.ReferencedSeriesSequence = series
     return study
 
 
-def _series_item(uid: str, instances: list[Dataset]) -> Dataset:
+def _series_item(uid: str, instance: Dataset) -> Dataset:
     item = Dataset()
     item.SeriesInstanceUID = uid
-    item.ReferencedSOPSequence = instances
+    item.ReferencedSOPSequence = [instance]
     return item
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count
-from typing import Annotated
+from itertools import chain, count
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -15,16 +15,19 @@ from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
+from dicom_node.deliver.alternatives import first_taken, grouped, said_by_a_page
 from dicom_node.deliver.each import each
 from dicom_node.deliver.errors import SLOWLY_S, DestinationUnavailableError, RejectedError
 from dicom_node.deliver.implicit_vr import implicit_vr
 from dicom_node.deliver.message import encoded_data_set, limit_writes, pause_reactor, send, store_request
 from dicom_node.deliver.port import VALID_FROM_BIRTH, Acceptance, Host, Kinds, Name
 from dicom_node.deliver.presentation import accepted_context, contexts, spoken
+from dicom_node.deliver.probe import Capabilities, capabilities, everything
 from dicom_node.deliver.status import Verdict, verdict
 from dicom_node.dimse import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, SOCKET_TUNING
 from dicom_node.study import AETitle
-from structured_reports.port import DICOM, ResultObject
+from structured_reports.forms import PROFILES, titled
+from structured_reports.port import DICOM, KINDS, ResultObject
 
 VERIFICATION = UID("1.2.840.10008.1.1")
 
@@ -40,6 +43,13 @@ class StorageSCU:
     ----------
     timeout_s
         For each of: connection, association, response, release, and one write to the socket.
+    profile
+        ``viewer``: a report without region has a title under which viewers show its text. ``air``: the title is
+        126000 in any case (IHE AI Results).
+    report_forms
+        Which forms of the report it is sent, the first that it takes; empty for those of the profile.
+    compression
+        Lossless encodings of pictures, the first that it takes, before the uncompressed one.
     """
 
     name: Name
@@ -49,16 +59,32 @@ class StorageSCU:
     calling_ae: AETitle
     timeout_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 30.0
     kinds: Kinds = frozenset()
+    profile: Literal["viewer", "air"] = "viewer"
+    report_forms: tuple[Literal["comprehensive", "comprehensive-3d", "enhanced", "basic-text"], ...] = ()
+    compression: tuple[Literal["jpeg-ls", "jpeg-2000"], ...] = ("jpeg-ls",)
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        reports = self.report_forms or PROFILES[self.profile]
+        return (*(titled(form, self.profile) for form in reports), *self.compression)
 
     def takes(self, result: ResultObject) -> bool:
-        return result.media_type == DICOM and (not self.kinds or result.kind in self.kinds)
+        return result.media_type == DICOM and self._wants(result.kind)
 
     def deliver(self, results: Sequence[ResultObject]) -> tuple[Acceptance, ...]:
         if not results:
             return ()
+        groups = grouped(results, self._order)
         message_ids = count(1)
-        with self._association(contexts(results)) as assoc:
-            return each(results, lambda result: self._store(assoc, result, next(message_ids)))
+        with self._association(contexts(list(chain(*groups)))) as assoc:
+
+            def push(result: ResultObject) -> Acceptance:
+                return self._store(assoc, result, next(message_ids))
+
+            try:
+                return each(groups, lambda group: first_taken(group, push))
+            except RejectedError as error:
+                return said_by_a_page(error, groups)
 
     def check(self) -> str:
         started = time.monotonic()
@@ -69,6 +95,37 @@ class StorageSCU:
         if status != 0x0000:
             raise RejectedError(f"{self.name}: C-ECHO 0x{status:04X} from {self._peer}")
         return f"{self.name}: C-ECHO 0x0000 from {self._peer} in {(time.monotonic() - started) * 1000:.0f} ms"
+
+    def probe(self, trial: Sequence[ResultObject] = ()) -> Capabilities:
+        """Return what the peer takes, learned from one association.
+
+        Parameters
+        ----------
+        trial
+            Objects of a test patient; each is stored, and what the peer said is told.
+
+        Raises
+        ------
+        DeliveryError
+            There is no association.
+        """
+        with self._association(everything()) as assoc:
+            said = tuple((one.kind, one.form, self._tried(assoc, one, number)) for number, one in enumerate(trial, 1))
+            return capabilities(assoc, self._order, [kind for kind in KINDS if self._wants(kind)], said)
+
+    def _tried(self, assoc: Association, result: ResultObject, message_id: int) -> str:
+        try:
+            accepted = self._store(assoc, result, message_id)
+        except RejectedError as error:
+            return str(error)
+        return f"{accepted.proof}, {accepted.warning}" if accepted.warning else accepted.proof
+
+    @property
+    def _order(self) -> tuple[str, ...]:
+        return (*self.forms, "")  # what has no other form, and pictures as they are
+
+    def _wants(self, kind: str) -> bool:
+        return not self.kinds or kind in self.kinds
 
     @property
     def _peer(self) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from dicom_node.deliver.errors import DestinationUnavailableError, RejectedError
 from dicom_node.deliver.port import Acceptance
-from structured_reports.port import ResultObject
+
+Item = TypeVar("Item")
 
 
-def each(results: Sequence[ResultObject], push: Callable[[ResultObject], Acceptance]) -> tuple[Acceptance, ...]:
-    """Return what `push` returns for each result; a PACS that takes no SR still gets the image.
+def each(results: Sequence[Item], push: Callable[[Item], Acceptance]) -> tuple[Acceptance, ...]:
+    """Return what `push` returns for each result, or group of alternatives; one refusal stops no other.
 
     Raises
     ------
@@ -20,15 +22,16 @@ def each(results: Sequence[ResultObject], push: Callable[[ResultObject], Accepta
         After the last result, with every refusal; `accepted` holds all others.
     """
     accepted: list[Acceptance] = []
-    refusals: list[str] = []
+    refusals: list[RejectedError] = []
     for result in results:
         try:
             accepted.append(push(result))
         except RejectedError as error:
-            refusals.append(str(error))
+            refusals.append(error)
         except DestinationUnavailableError as error:
             error.accepted = tuple(accepted)
             raise
     if refusals:
-        raise RejectedError("; ".join(refusals), accepted)
+        kinds = frozenset(kind for error in refusals for kind in error.kinds)
+        raise RejectedError("; ".join(map(str, refusals)), accepted, kinds)
     return tuple(accepted)

@@ -53,4 +53,14 @@ class DestinationUnavailableError(DeliveryError):
 
 
 class RejectedError(DeliveryError):
-    """The same bytes will never be taken as things stand."""
+    """The same bytes will never be taken as things stand.
+
+    Attributes
+    ----------
+    kinds
+        Of the results that were refused in every form.
+    """
+
+    def __init__(self, message: str, accepted: Sequence[Acceptance] = (), kinds: frozenset[str] = frozenset()) -> None:
+        super().__init__(message, accepted)
+        self.kinds = kinds

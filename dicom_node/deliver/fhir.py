@@ -64,6 +64,10 @@ class FhirServer:
             raise ValueError("token_file: a bearer token needs an https base_url (RFC 6750 5.2)")
         return self
 
+    @property
+    def forms(self) -> tuple[str, ...]:
+        return ()
+
     def takes(self, result: ResultObject) -> bool:
         return result.media_type == FHIR_JSON and (not self.kinds or result.kind in self.kinds)
 

@@ -51,8 +51,13 @@ class Folder:
     directory: Path
     kinds: Kinds = frozenset()
 
+    @property
+    def forms(self) -> tuple[str, ...]:
+        return ()
+
     def takes(self, result: ResultObject) -> bool:
-        return result.media_type in SUFFIXES and (not self.kinds or result.kind in self.kinds)
+        is_wanted = not self.kinds or result.kind in self.kinds
+        return is_wanted and result.media_type in SUFFIXES and not result.alternative_to
 
     def deliver(self, results: Sequence[ResultObject]) -> tuple[Acceptance, ...]:
         folder = _study_folder(results)

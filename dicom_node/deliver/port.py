@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Protocol
 
@@ -21,19 +21,25 @@ class Acceptance:
     Attributes
     ----------
     kind, uid
-        Of the result object.
+        Of the result object; no UID where nothing was sent in its place, as the warning says.
     proof
         ``C-STORE 0x0000``, with the transfer syntax where it is not the recorded one;
         ``201 DiagnosticReport/12/_history/1``; or the path relative to the folder. It is recorded and shown, so
         it carries no identity.
     warning
         What a person may want to look at although the result was taken.
+    form
+        Of the result object, where there are several.
+    refused
+        Why none of the forms was taken that would have been sent before this one.
     """
 
     kind: str
     uid: str
     proof: str
     warning: str = ""
+    form: str = ""
+    refused: tuple[str, ...] = ()
 
 
 class Destination(Protocol):
@@ -43,11 +49,15 @@ class Destination(Protocol):
     def name(self) -> str:
         """Name that people gave it in the settings."""
 
+    @property
+    def forms(self) -> Collection[str]:
+        """Alternatives that may be sent there beside the first form of a result (`structured_reports.forms`)."""
+
     def takes(self, result: ResultObject) -> bool:
-        """Return whether the result is of a media type and a kind that is sent there."""
+        """Return whether the result, or one that it is an alternative to, is sent there."""
 
     def deliver(self, results: Sequence[ResultObject]) -> tuple[Acceptance, ...]:
-        """Return one acceptance a result, in their order. Twice is once.
+        """Return one acceptance a result, of alternatives one for all, in their order. Twice is once.
 
         Raises
         ------

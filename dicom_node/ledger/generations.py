@@ -62,7 +62,6 @@ class StoredInstance:
     path: str
     calling_ae: str
     called_ae: str
-    series_uid: str
 
 
 @dataclass(frozen=True)
@@ -95,6 +94,8 @@ class RecordedResult:
     ----------
     model
         Name and version of the model that gave it; empty for what says that none did.
+    form, alternative_to
+        Of the result object: a destination is sent one of those that are alternatives.
     """
 
     model: str
@@ -106,6 +107,8 @@ class RecordedResult:
     path: str
     picture: str | None
     sha256: str
+    form: str = ""
+    alternative_to: str = ""
 
 
 def seal_due(connection: sa.Connection, now: float) -> list[Sealed]:
@@ -187,7 +190,6 @@ def _load(connection: sa.Connection, generation_id: int) -> Generation:
         instance.c.path,
         association.c.calling_ae,
         association.c.called_ae,
-        instance.c.series_uid,
     )
     rows = connection.execute(
         sa.select(*columns)

@@ -118,7 +118,10 @@ result = Table(
     Column("sha256", String(64), nullable=False),
     # The generation that took it back: it is sent nowhere any more.
     Column("withdrawn_by", Integer),
-    UniqueConstraint("generation_id", "model", "kind", name="one_result_per_model_and_kind"),
+    # Of several forms of one object a destination is sent one: keys of `structured_reports.forms`.
+    Column("form", String(32), nullable=False, server_default=""),
+    Column("alternative_to", String(64), nullable=False, server_default=""),
+    UniqueConstraint("generation_id", "model", "kind", "form", name="one_result_per_model_kind_and_form"),
 )
 
 delivery = Table(
@@ -136,6 +139,15 @@ delivery = Table(
     Column("accepted_at", Float),
     Column("proof", JSON),
     UniqueConstraint("generation_id", "destination", name="one_delivery_per_destination"),
+)
+
+# What a destination takes, as the last probe found it.
+probe = Table(
+    "probe",
+    metadata,
+    Column("destination", String(64), primary_key=True),
+    Column("probed_at", Float, nullable=False),
+    Column("found", JSON, nullable=False),
 )
 
 timing = Table(

@@ -35,7 +35,18 @@ def test_help_names_every_command() -> None:
 
     assert all(
         name in shown
-        for name in ("serve", "receive", "work", "check", "status", "explain", "retry", "process", "conformance")
+        for name in (
+            "serve",
+            "receive",
+            "work",
+            "check",
+            "probe",
+            "status",
+            "explain",
+            "retry",
+            "process",
+            "conformance",
+        )
     )
 
 

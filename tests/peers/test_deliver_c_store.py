@@ -259,8 +259,8 @@ def test_an_sop_class_that_the_peer_does_not_accept_is_rejected(tmp_path: Path) 
 
 @pytest.mark.peer
 def test_an_sop_class_that_the_peer_does_not_accept_holds_back_no_other_object(tmp_path: Path) -> None:
-    private = of_sop_class(image(), PRIVATE_SOP_CLASS, "report")
-    with storescp(tmp_path) as peer, pytest.raises(RejectedError, match=f"report: .* as {OFFERED}") as caught:
+    private = of_sop_class(image(), PRIVATE_SOP_CLASS, "heatmap")
+    with storescp(tmp_path) as peer, pytest.raises(RejectedError, match=f"heatmap: .* as {OFFERED}") as caught:
         pacs(peer.port).deliver([private, image("summary")])
 
     assert [acceptance.kind for acceptance in caught.value.accepted] == ["summary"]
