@@ -14,9 +14,11 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from dicom_node.films import Answered, Source
-from dicom_node.roster import Roster, Slot
+from dicom_node.roster import Roster
 from dicom_node.routing import described, facts_of
 from dicom_node.settings import Settings
+from dicom_node.slot import Outcome, Slot
+from dicom_node.volumes import AnsweredSeries
 from inference.types import Prediction
 from structured_reports.build import build_results
 from structured_reports.errors import ReportError
@@ -36,7 +38,8 @@ class Reading:
     model
         Name and version.
     source
-        The film that it read; where it read none, the first one that it was asked about.
+        The film that it read, of a series the slice that is shown; where it read none, the first that it was asked
+        about.
     spans
         Stage, start (seconds since the epoch), duration (seconds).
     """
@@ -70,17 +73,17 @@ class StudyResult:
 
 @dataclass
 class _Opinion:
-    """What a model said of the films of a study so far: a study may have hundreds, only the best is held on to."""
+    """What a model said of the films or series of a study so far: of hundreds only the best is held on to."""
 
     first: Source
-    best: tuple[Source, Answered] | None = None
+    best: Answered | AnsweredSeries | None = None
     refusals: list[Refusal] = field(default_factory=list)
 
-    def add(self, source: Source, outcome: Answered | Refusal) -> None:
+    def add(self, outcome: Outcome) -> None:
         if isinstance(outcome, Refusal):
             self.refusals.append(outcome)
-        elif self.best is None or outcome.highest > self.best[1].highest:
-            self.best = (source, outcome)
+        elif self.best is None or outcome.highest > self.best.highest:
+            self.best = outcome
 
 
 @dataclass(frozen=True)
@@ -170,29 +173,33 @@ class Pipeline:
 
     def _opinions(self, sources: Sequence[Source]) -> Mapping[Slot, _Opinion]:
         opinions: dict[Slot, _Opinion] = {}
-        for source in sources:
-            for slot, outcome in self.roster.answers(source).items():
-                opinions.setdefault(slot, _Opinion(source)).add(source, outcome)
-            self.roster.forget(source)
+        for slot, source, outcome in self.roster.opinions(sources):
+            opinions.setdefault(slot, _Opinion(source)).add(outcome)
         return opinions
 
     def _reading(
         self, slot: Slot, opinion: _Opinion, made_at: datetime, generation: int, former: FormerResult | None
     ) -> Reading:
         if opinion.best is None:
-            return Reading(slot.name, _common_reason(opinion.refusals), opinion.first)
-        source, answered = opinion.best
+            what = "series" if slot.reads_series else "instances"
+            return Reading(slot.name, _common_reason(opinion.refusals, what), opinion.first)
+        answered = opinion.best
+        source = answered.source
+        number, word = self.roster.label(slot)
         begun = time.time()
         prediction = answered.prediction
         request = ReportRequest(
             source=header_of(source.path),
-            display=answered.film.display,
+            display=answered.display,
             outcome=prediction,
             equipment=self.equipment,
             made_at=made_at,
             generation=generation,
             notice=self.settings.report.notice,
             heatmap=slot.settings.heatmap,
+            slices=answered.slices,
+            model_number=number,
+            model_word=word,
             former=former,
         )
         built = self._built(request)
@@ -216,14 +223,14 @@ def header_of(path: Path) -> Dataset:
     return pydicom.dcmread(path, stop_before_pixels=True)
 
 
-def _common_reason(refusals: Sequence[Refusal]) -> Refusal:
-    """Return one refusal for a study of which a model refused every instance."""
+def _common_reason(refusals: Sequence[Refusal], what: str) -> Refusal:
+    """Return one refusal for a study of which a model refused every instance or series."""
     counts = Counter(refusals)
     if len(counts) == 1:
         return refusals[0]
     ((most, _), *_) = counts.most_common(1)
     reasons = "; ".join(f"{number} × {refusal.reason}" for refusal, number in counts.most_common(3))
-    return Refusal(most.code, f"none of {len(refusals)} instances is suitable: {reasons}")
+    return Refusal(most.code, f"none of {len(refusals)} {what} is suitable: {reasons}")
 
 
 def _why_none(readings: Sequence[Reading]) -> Refusal:

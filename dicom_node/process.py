@@ -78,7 +78,9 @@ def _by_study(paths: Sequence[Path], console: Console) -> Mapping[str, list[Sour
             _skipped(console, file, "its SOP Instance UID came before")
         elif not is_own(header):
             seen.add(str(header.SOPInstanceUID))
-            studies[str(header.StudyInstanceUID)].append(Source(_digest(file), file))
+            studies[str(header.StudyInstanceUID)].append(
+                Source(_digest(file), file, series_uid=str(header.SeriesInstanceUID))
+            )
     if not studies:
         raise StartError("no DICOM instance in the given paths")
     return studies

@@ -102,7 +102,8 @@ class ReadStage:
     def _read(self, generation: Generation, recorded: Mapping[str, Sequence[RecordedResult]]) -> None:
         begun = time.time()
         sources = [
-            Source(one.sha256, self.spool.path(one.path), one.calling_ae, one.called_ae) for one in generation.instances
+            Source(one.sha256, self.spool.path(one.path), one.calling_ae, one.called_ae, one.series_uid)
+            for one in generation.instances
         ]
         made_at = datetime.fromtimestamp(generation.sealed_at, tz=UTC).astimezone()
         former = former_of(self.results.root, recorded, Cause(generation.cause))

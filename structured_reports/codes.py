@@ -16,6 +16,7 @@ def _dcm(value: str, meaning: str) -> Code:
 IMAGING_MEASUREMENT_REPORT = _dcm("126000", "Imaging Measurement Report")  # TID 1500
 # A report without regions: under 126000 OHIF shows a black viewport for it, under any other title its text
 CHEST_CAD_REPORT = _dcm("112000", "Chest CAD Report")  # PS3.16 Annex D
+IMAGING_REPORT = Code("18748-4", "LN", "Diagnostic Imaging Report")  # CID 7000; of any part of the body
 
 # Structure (PS3.16 Annex D)
 LANGUAGE = _dcm("121049", "Language of Content Item and Descendants")  # TID 1204

@@ -12,28 +12,30 @@ from inference.types import Code
 from structured_reports import codes
 from structured_reports.content import ACQUISITION_CONTEXT, CONTAINS, coded, concept, container, number, words
 from structured_reports.header import SourceHeader
+from structured_reports.slices import Slice, Slices
 
-# CID 29, the modalities that a chest film may name
+# CID 29, the modalities that a film or a series of slices may name
 _MODALITIES = {
     "CR": "Computed Radiography",
     "DX": "Digital Radiography",
     "RF": "Radio Fluoroscopy",
     "RG": "Radiographic imaging",
     "OT": "Other Modality",
+    "CT": "Computed Tomography",
+    "MR": "Magnetic Resonance",
 }
 
 
-def image_library(header: SourceHeader) -> sr.ContainerContentItem:
-    """Return a library of one entry: the source."""
-    return container(codes.IMAGE_LIBRARY, [container(codes.IMAGE_LIBRARY_GROUP, [_described_entry(header)])])
+def image_library(header: SourceHeader, slices: Slices | None = None) -> sr.ContainerContentItem:
+    """Return a library of what was read: the source, or every slice of its series."""
+    entries = [_described_entry(header)] if slices is None else _series_entries(header, slices)
+    return container(codes.IMAGE_LIBRARY, [container(codes.IMAGE_LIBRARY_GROUP, entries)])
 
 
-def reference(header: SourceHeader) -> Dataset:
-    """Return an item of ReferencedSOPSequence that names the source."""
-    item = Dataset()
-    item.ReferencedSOPClassUID = header.text.SOPClassUID
-    item.ReferencedSOPInstanceUID = header.text.SOPInstanceUID
-    return item
+def references(header: SourceHeader, slices: Slices | None = None) -> list[Dataset]:
+    """Return the items of ReferencedSOPSequence that name what was read."""
+    source = Slice(header.text.SOPClassUID, header.text.SOPInstanceUID)
+    return [each.reference() for each in ((source,) if slices is None else slices.instances)]
 
 
 def entry(header: SourceHeader) -> sr.ContentItem:
@@ -49,6 +51,17 @@ def _described_entry(header: SourceHeader) -> sr.ContentItem:
     if descriptors:
         item.ContentSequence = sr.ContentSequence(descriptors)
     return item
+
+
+def _series_entries(header: SourceHeader, slices: Slices) -> list[sr.ContentItem]:
+    """Return what all slices say of themselves, once for the group (TID 1600, row 3), and each of them."""
+    named = [
+        sr.ImageContentItem(
+            concept(codes.SOURCE), each.sop_class_uid, each.sop_instance_uid, relationship_type=CONTAINS
+        )
+        for each in slices.instances
+    ]
+    return [*_descriptors(header), *named]
 
 
 def _descriptors(header: SourceHeader) -> list[sr.ContentItem]:

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 
 from inference.types import Prediction, Score
 from structured_reports.lifecycle import FormerResult
+from structured_reports.slices import Slices
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,12 @@ class ReportRequest:
         False where the model may not point at image locations.
     former
         The recorded result that this one replaces; None where it replaces none.
+    slices
+        The series of which `source` is the slice that is shown; None where a film was read.
+    model_number
+        Place of the model among those of the node, from 1: it makes series numbers differ.
+    model_word
+        What tells the model from the others of the node, short; empty where there are no others.
     """
 
     source: Dataset
@@ -75,6 +82,9 @@ class ReportRequest:
     notice: str = "AI RESULT - NOT FOR DIAGNOSTIC USE"
     heatmap: bool = True
     former: FormerResult | None = None
+    slices: Slices | None = None
+    model_number: int = 1
+    model_word: str = ""
 
     def __post_init__(self) -> None:
         if self.made_at.tzinfo is None:
@@ -83,6 +93,8 @@ class ReportRequest:
             raise ValueError(f"generation: {self.generation}; the first result of a study is 1")
         if not self.notice.strip():
             raise ValueError("notice: empty; every object is labelled")
+        if self.slices is not None and self.slices.shown_uid != self.source.SOPInstanceUID:
+            raise ValueError("slices: the one that is shown is not the source")
         if isinstance(self.outcome, Prediction):
             _check_scores(self.outcome.scores, _checked_film(self.display, self.source))
 

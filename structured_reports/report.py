@@ -14,7 +14,7 @@ from structured_reports.content import CONCEPT_MODIFIER, coded, concept, contain
 from structured_reports.envelope import HEATMAP, REPORT, code_item, envelope, series_uid
 from structured_reports.forms import COMPREHENSIVE
 from structured_reports.header import SourceHeader, read_header
-from structured_reports.image_library import image_library, reference
+from structured_reports.image_library import image_library, references
 from structured_reports.lifecycle_references import hierarchical
 from structured_reports.measurement_groups import measurement_groups
 from structured_reports.part10 import sealed
@@ -49,7 +49,7 @@ def _measurement_tree(
     """Return TID 1500 with the image library and the notice, which the template leaves open."""
     root: Dataset = sr.MeasurementReport(
         observation_context=observer(request.equipment),
-        procedure_reported=[concept(code) for code in _procedures(header)],
+        procedure_reported=[concept(code) for code in _procedures(request, header)],
         imaging_measurements=measurement_groups(request, prediction, header, map_object),
         title=concept(_title(request, prediction)),
         language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(concept(codes.ENGLISH)),
@@ -57,7 +57,7 @@ def _measurement_tree(
     # Before the measurements, which the template puts last: the notice is read first
     before = len(root.ContentSequence) - 1
     root.ContentSequence.insert(before, words(codes.COMMENT, conclusion(request)))
-    root.ContentSequence.insert(before + 1, image_library(header))
+    root.ContentSequence.insert(before + 1, image_library(header, request.slices))
     root.ContentSequence.append(words(codes.COMMENT, sentence(prediction.card.intended_use)))
     return root
 
@@ -74,7 +74,7 @@ def _title(request: ReportRequest, prediction: Prediction) -> Code:
 
 def text_title(request: ReportRequest) -> Code:
     """Return the title of a report that is read as text."""
-    return codes.CHEST_CAD_REPORT
+    return codes.CHEST_CAD_REPORT if request.slices is None else codes.IMAGING_REPORT
 
 
 def _refusal_tree(request: ReportRequest, refusal: Refusal, header: SourceHeader) -> Dataset:
@@ -92,15 +92,16 @@ def _refusal_tree(request: ReportRequest, refusal: Refusal, header: SourceHeader
     )
 
 
-def _procedures(header: SourceHeader) -> list[Code]:
+def _procedures(request: ReportRequest, header: SourceHeader) -> list[Code]:
     """Return the procedure as the source codes it; a film without code is a chest radiograph to this node."""
+    uncoded = codes.CHEST_RADIOGRAPH if request.slices is None else codes.DIAGNOSTIC_IMAGING
     items = header.get("ProcedureCodeSequence") or ()
     found = [
         Code(str(item.CodeValue), str(item.CodingSchemeDesignator), str(item.CodeMeaning))
         for item in items
         if item.get("CodeValue") and item.get("CodingSchemeDesignator") and item.get("CodeMeaning")
     ]
-    return [code for code in found if code.meaning.isascii()] or [codes.CHEST_RADIOGRAPH]
+    return [code for code in found if code.meaning.isascii()] or [uncoded]
 
 
 def document(request: ReportRequest, header: SourceHeader, root: Dataset, map_object: ResultObject | None) -> Dataset:
@@ -110,7 +111,7 @@ def document(request: ReportRequest, header: SourceHeader, root: Dataset, map_ob
     dataset.VerificationFlag = "UNVERIFIED"
     dataset.PreliminaryFlag = "PRELIMINARY"
     dataset.ReferencedPerformedProcedureStepSequence = []
-    dataset.PerformedProcedureCodeSequence = [] if isinstance(request.outcome, Refusal) else _performed(header)
+    dataset.PerformedProcedureCodeSequence = [] if isinstance(request.outcome, Refusal) else _performed(request, header)
     dataset.CurrentRequestedProcedureEvidenceSequence = [_evidence(request, header, map_object)]
     if request.former is not None and request.former.documents:
         dataset.PredecessorDocumentsSequence = hierarchical(request.former.documents)  # PS3.3 C.17.2, type 1C
@@ -121,28 +122,28 @@ def document(request: ReportRequest, header: SourceHeader, root: Dataset, map_ob
     return dataset
 
 
-def _performed(header: SourceHeader) -> list[Dataset]:
-    return [code_item(code) for code in _procedures(header)]
+def _performed(request: ReportRequest, header: SourceHeader) -> list[Dataset]:
+    return [code_item(code) for code in _procedures(request, header)]
 
 
 def _evidence(request: ReportRequest, header: SourceHeader, map_object: ResultObject | None) -> Dataset:
     """Return every instance that the tree names, by series (PS3.3 C.17.2.3)."""
-    series = [_series_item(header.text.SeriesInstanceUID, reference(header))]
+    series = [_series_item(header.text.SeriesInstanceUID, references(header, request.slices))]
     if map_object is not None:
         item = Dataset()
         item.ReferencedSOPClassUID = map_object.sop_class_uid
         item.ReferencedSOPInstanceUID = map_object.uid
-        series.append(_series_item(series_uid(request, HEATMAP.kind), item))
+        series.append(_series_item(series_uid(request, HEATMAP.kind), [item]))
     study = Dataset()
     study.StudyInstanceUID = header.text.StudyInstanceUID
     study.ReferencedSeriesSequence = series
     return study
 
 
-def _series_item(uid: str, instance: Dataset) -> Dataset:
+def _series_item(uid: str, instances: list[Dataset]) -> Dataset:
     item = Dataset()
     item.SeriesInstanceUID = uid
-    item.ReferencedSOPSequence = [instance]
+    item.ReferencedSOPSequence = instances
     return item
 
 

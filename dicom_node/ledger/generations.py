@@ -62,6 +62,7 @@ class StoredInstance:
     path: str
     calling_ae: str
     called_ae: str
+    series_uid: str
 
 
 @dataclass(frozen=True)
@@ -190,6 +191,7 @@ def _load(connection: sa.Connection, generation_id: int) -> Generation:
         instance.c.path,
         association.c.calling_ae,
         association.c.called_ae,
+        instance.c.series_uid,
     )
     rows = connection.execute(
         sa.select(*columns)
