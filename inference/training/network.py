@@ -80,6 +80,30 @@ class FilmClassifier(nn.Module):
         return trunk[: self.frozen]
 
 
+class Mirrored(nn.Module):
+    """Features of a film as the mean over the film and its mirror image: which side is which then plays no part.
+
+    The mean is taken before the head, which is linear: a logit is still the mean of its map, and a map stays exact.
+    """
+
+    def __init__(self, features: nn.Module) -> None:
+        super().__init__()
+        self.features = features
+
+    @property
+    def trunk(self) -> nn.Sequential:
+        """Blocks of the features, in order."""
+        trunk = self.features.trunk
+        assert isinstance(trunk, nn.Sequential)  # noqa: S101 - narrows the type
+        return trunk
+
+    def forward(self, films: Tensor) -> Features:
+        """Return features on the grid of the film."""
+        own: Features = self.features(films)
+        mirror: Features = self.features(films.flip(3))
+        return Features((own.maps + mirror.maps.flip(3)) / 2.0, (own.texture + mirror.texture) / 2.0)
+
+
 class ResNet18(nn.Module):
     """Features of ResNet18 for one channel, with random weights."""
 

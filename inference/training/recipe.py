@@ -57,6 +57,7 @@ class NetworkSection(Section):
     """What is trained."""
 
     architecture: str = "efficientnet-lite0"
+    mirrored: bool = False  # once trained, reads a film and its mirror image and takes the mean
 
     @field_validator("architecture")
     @classmethod

@@ -21,7 +21,7 @@ from inference.progress import Step
 from inference.training.calibration import Scaling, mean_loss
 from inference.training.finish import certain_by_population, write_folder
 from inference.training.loop import logits_of, trained
-from inference.training.network import FilmClassifier
+from inference.training.network import FilmClassifier, Mirrored
 from inference.training.pool import FilmPool
 from inference.training.recipe import Recipe, read_recipe
 from inference.training.teaching import Teaching, classifier_of
@@ -116,6 +116,8 @@ class Trainer:
 
     def _write(self, recipe: Recipe, classifier: FilmClassifier, pools: tuple[FilmPool, FilmPool]) -> None:
         self.out.mkdir(parents=True, exist_ok=True)
+        if recipe.network.mirrored:
+            classifier.features = Mirrored(classifier.features)
         write_folder(recipe, classifier, *pools, out=self.out)
         shutil.copyfile(self.recipe_path, self.out / "recipe.toml")
 

@@ -22,12 +22,13 @@ from inference.training.augmentation import Augmentation  # noqa: E402
 from inference.training.calibration import best_scaling, best_threshold  # noqa: E402
 from inference.training.export import export  # noqa: E402
 from inference.training.loop import box_loss  # noqa: E402
-from inference.training.network import FilmClassifier, new_classifier  # noqa: E402
+from inference.training.network import FilmClassifier, Mirrored, new_classifier  # noqa: E402
 from inference.training.pool import FilmPool  # noqa: E402
 from inference.training.recipe import read_recipe  # noqa: E402
-from inference.training.run import Trainer  # noqa: E402
+from inference.training.run import CHECKPOINT, Trainer  # noqa: E402
+from inference.training.teaching import Teaching  # noqa: E402
 
-RECIPE = Path(__file__).parents[3] / "inference" / "recipes" / "pneumonia-lite0.toml"
+RECIPE = Path(__file__).parents[3] / "inference" / "recipes" / "teacher-children.toml"
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +106,53 @@ def test_a_short_run_gives_a_model_that_reads_films(chest_films: Path, tmp_path:
     assert len(steps) == 4
     assert model.preprocessing.side == 64
     assert model.network.outputs == 1
+
+
+def test_a_pupil_starts_from_its_teachers_and_learns_what_they_say(chest_films: Path, tmp_path: Path) -> None:
+    recipe = short_recipe(tmp_path)
+    Trainer(recipe, chest_films, tmp_path / "teacher", lambda _: None, most_films=100).run()
+    asked = '[teaching]\nrecipes = ["recipe.toml"]\nweight = 1.0\n\n'
+    checkpoint = tmp_path / "teacher" / CHECKPOINT
+    text = recipe.read_text(encoding="utf-8").replace("[input]", asked + "[input]")
+    (tmp_path / "pupil.toml").write_text(text, encoding="utf-8")
+    teaching = Teaching.of(read_recipe(tmp_path / "pupil.toml"), [checkpoint])
+    assert teaching is not None
+    pupil = new_classifier("efficientnet-lite0", findings=1, seed=9)
+    teaching.prepare(pupil)
+    films = torch.randn(2, 1, 64, 64)
+
+    with torch.no_grad():
+        said = pupil.eval()(films).logits.sigmoid()
+    assert pytest.approx(said.numpy(), abs=1e-6) == teaching.targets(films, torch.ones(2, 1)).numpy()
+    Trainer(tmp_path / "pupil.toml", chest_films, tmp_path / "model", lambda _: None, 100, teachers=(checkpoint,)).run()
+    assert load_model(tmp_path / "model").network.outputs == 1
+
+
+def test_a_teacher_that_is_not_there_is_named(tmp_path: Path, chest_films: Path) -> None:
+    recipe = RECIPE.with_name("pneumonia-lite0.toml")
+
+    with pytest.raises(MissingDataError, match=r"0 given.*teacher-children\.toml, teacher-changed\.toml"):
+        Trainer(recipe, chest_films, tmp_path, lambda _: None).run()
+
+
+def test_the_recipes_of_teachers_lie_beside_the_recipe_that_names_them() -> None:
+    teaching = read_recipe(RECIPE.with_name("pneumonia-lite0.toml")).teaching
+
+    assert teaching is not None
+    assert all(read_recipe(RECIPE.with_name(name)).network.architecture for name in teaching.recipes)
+
+
+def test_a_mirrored_network_says_the_same_of_a_film_and_its_mirror_image(classifier: FilmClassifier) -> None:
+    both = FilmClassifier(Mirrored(classifier.features), channels=classifier.head.in_channels).eval()
+    both.head = classifier.head
+    films = torch.randn(2, 1, 96, 96)
+
+    with torch.inference_mode():
+        own, mirror = both(films), both(films.flip(3))
+
+    assert pytest.approx(own.logits.numpy(), abs=1e-5) == mirror.logits.numpy()
+    assert pytest.approx(own.cams.numpy(), abs=1e-4) == mirror.cams.flip(3).numpy()
+    assert pytest.approx(own.cams.mean(dim=(2, 3)).numpy(), abs=1e-5) == own.logits.numpy()
 
 
 def test_the_weights_of_the_best_epoch_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
