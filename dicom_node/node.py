@@ -210,7 +210,7 @@ class Node:
         # A service hands on what it is given: to it a volume is a film with one dimension more.
         service = service_of(cast(Model, model), settings.device or device, suspects.end_process)
         try:
-            rehearse(service, equipment)
+            rehearse(service, equipment, self.settings.report.notice, settings.objects)
         except Exception:
             service.close()
             raise

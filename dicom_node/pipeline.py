@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from structured_reports.build import build_results
 from structured_reports.errors import ReportError
 from structured_reports.fhir.options import FhirOptions
 from structured_reports.lifecycle import FormerResult, continued
-from structured_reports.port import Equipment, Refusal, ReportRequest, ResultObject
+from structured_reports.port import DEFAULT_KINDS, Equipment, Refusal, ReportRequest, ResultObject
 
 Spans = tuple[tuple[str, float, float], ...]
 
@@ -202,17 +202,19 @@ class Pipeline:
             model_word=word,
             former=former,
         )
-        built = self._built(request)
+        built = self._built(request, slot.settings.objects)
         if isinstance(built, Refusal):
             return Reading(slot.name, built, source, (), answered.spans)
         spans = (*answered.spans, ("build", begun, time.time() - begun))
         return Reading(slot.name, prediction, source, built, spans)
 
-    def _built(self, request: ReportRequest) -> tuple[ResultObject, ...] | Refusal:
+    def _built(
+        self, request: ReportRequest, kinds: Collection[str] = DEFAULT_KINDS
+    ) -> tuple[ResultObject, ...] | Refusal:
         fhir = self.settings.report.fhir
         try:
             options = FhirOptions(fhir.patient_system, fhir.create_patient)
-            return build_results(request, fhir=options, forms=self.settings.forms)
+            return build_results(request, kinds, fhir=options, forms=self.settings.forms)
         except ReportError as error:
             # Fail closed: an object that might name somebody else goes nowhere. `status` shows the study.
             return Refusal("header", f"no result can be made: {error}")

@@ -6,7 +6,7 @@ is loaded by then.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import cast
 
@@ -22,6 +22,7 @@ from inference.serving.service import Service
 from inference.types import Finding, Prediction, Radiograph, Score
 from structured_reports.build import build_results
 from structured_reports.errors import ReportError
+from structured_reports.forms import ENCODINGS, REPORT_FORMS
 from structured_reports.port import Equipment, ReportRequest
 from structured_reports.slices import Slice, Slices
 from structured_reports.uids import derived_uid
@@ -30,7 +31,7 @@ _SIDE = 256
 _SLICES = 8
 
 
-def rehearse(service: Service, equipment: Equipment) -> None:
+def rehearse(service: Service, equipment: Equipment, notice: str, kinds: Collection[str]) -> None:
     """Prepare, predict and report what is made up, and throw the result away.
 
     Raises
@@ -50,8 +51,8 @@ def rehearse(service: Service, equipment: Equipment) -> None:
         prediction = Prediction(model.card, tuple(_called(model.card.findings)))
         now = datetime(2000, 1, 1, tzinfo=UTC)
         display = np.zeros((_SIDE, _SIDE), np.uint8)
-        request = ReportRequest(header, display, prediction, equipment, now, slices=slices)
-        build_results(request)
+        request = ReportRequest(header, display, prediction, equipment, now, notice=notice, slices=slices)
+        build_results(request, kinds, forms=(*REPORT_FORMS, *ENCODINGS))
     except (FilmError, ReportError) as error:
         raise StartError(f"the model {model.card.name} cannot be used: {error}") from error
 

@@ -24,7 +24,7 @@ from dicom_node.routing import CALLED, Rule, matches
 from dicom_node.study import AETitle
 from inference.models import DEFAULT_MODEL
 from inference.models.port import DEVICE
-from structured_reports.port import KINDS
+from structured_reports.port import DEFAULT_KINDS, KINDS, POINTING_KINDS
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(ge=0, le=3600)]
@@ -80,6 +80,8 @@ class ModelSettings(_Section):
     ----------
     device
         None for that of the worker.
+    objects
+        Kinds of result objects that are made of what it says.
     required
         Whether a study that the rule means waits for the model while it cannot be used.
     when
@@ -89,8 +91,18 @@ class ModelSettings(_Section):
     folder: Path = DEFAULT_MODEL
     device: Device | None = None
     heatmap: bool = True
+    objects: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_KINDS
     required: bool = True
     when: Rule = {}
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> ModelSettings:
+        if unknown := set(self.objects) - set(KINDS):
+            raise ValueError(f"objects: {', '.join(sorted(unknown))}: not among {', '.join(KINDS)}")
+        pointing = [kind for kind in self.objects if kind in POINTING_KINDS]
+        if pointing and not self.heatmap:
+            raise ValueError(f"objects: {', '.join(pointing)}: with heatmap = false nothing may point into the image")
+        return self
 
 
 class FhirSettings(_Section):

@@ -10,19 +10,33 @@ from structured_reports.errors import InvalidObjectError
 from structured_reports.fhir.bundle import FhirBundle
 from structured_reports.fhir.options import FhirOptions
 from structured_reports.heatmap import heatmap
-from structured_reports.port import Builder, ReportRequest, ResultObject
+from structured_reports.key_objects import key_objects
+from structured_reports.pdf import pdf
+from structured_reports.port import DEFAULT_KINDS, Builder, ReportRequest, ResultObject
+from structured_reports.presentation_state import presentation_state
 from structured_reports.report import report
+from structured_reports.segmentation import fractional_segmentation, segmentation
 from structured_reports.summary import summary
 
-# In the order of building: a report refers to the heatmap, the bundle to all of them.
+# In the order of building: a report refers to the heatmap, key objects and the bundle to what was made before.
 BUILDERS: Mapping[str, Builder] = MappingProxyType(
-    {"summary": summary, "heatmap": heatmap, "report": report, "fhir": FhirBundle()}
+    {
+        "summary": summary,
+        "heatmap": heatmap,
+        "gsps": presentation_state,
+        "seg": segmentation,
+        "seg-fractional": fractional_segmentation,
+        "report": report,
+        "pdf": pdf,
+        "kos": key_objects,
+        "fhir": FhirBundle(),
+    }
 )
 
 
 def build_results(
     request: ReportRequest,
-    kinds: Collection[str] = tuple(BUILDERS),
+    kinds: Collection[str] = DEFAULT_KINDS,
     fhir: FhirOptions = FhirOptions(),  # noqa: B008
     forms: Collection[str] = (),
 ) -> tuple[ResultObject, ...]:

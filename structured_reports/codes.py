@@ -53,6 +53,12 @@ AI_FAMILY = _dcm("123110", "Artificial Intelligence")  # CID 7162
 ANALYSES = _dcm("111065", "Summary of Analyses")  # PS3.16 Annex D
 NOT_PERFORMED = Code("262008008", "SCT", "Not performed")  # CID 3208
 
+# Segments
+ABNORMAL_STRUCTURE = Code("49755003", "SCT", "Morphologically Abnormal Structure")  # CID 7150
+
+# Title of a selection of key objects (CID 7010)
+OF_INTEREST = _dcm("113000", "Of Interest")
+
 # Titles of a rejection note (CID 7010; IHE RAD TF, IOCM)
 REJECTED_FOR_QUALITY = _dcm("113001", "Rejected for Quality Reasons")
 REJECTED_FOR_PATIENT_SAFETY = _dcm("113037", "Rejected for Patient Safety Reasons")

@@ -125,8 +125,14 @@ DICOM = "application/dicom"
 FHIR_JSON = "application/fhir+json"
 PNG = "image/png"
 
-KINDS = ("summary", "heatmap", "report", "fhir")
+KINDS = ("summary", "heatmap", "gsps", "seg", "seg-fractional", "report", "pdf", "kos", "fhir")
 """Keys of `structured_reports.build.BUILDERS`, for those who must not import what builds."""
+
+DEFAULT_KINDS = ("summary", "heatmap", "report", "fhir")
+"""What is made where the settings do not say: all that viewers show without surprises."""
+
+POINTING_KINDS = ("gsps", "seg", "seg-fractional")
+"""What says nothing but where: none is made for a model that may not point into an image."""
 
 
 REJECTION = "rejection"
@@ -142,7 +148,7 @@ class ResultObject:
     Attributes
     ----------
     kind
-        ``summary``, ``heatmap``, ``report``, ``fhir``: key of `structured_reports.build.BUILDERS`.
+        Key of `structured_reports.build.BUILDERS`, or `REJECTION`.
     uid
         SOP Instance UID, or the ``urn:uuid:`` of the bundle.
     media_type

@@ -46,13 +46,26 @@ class Region:
 
 def regions_of(saliency: NDArray[np.float32]) -> tuple[Region, ...]:
     """Return the regions at `LEVEL` of the peak and above; the one that holds the peak comes first."""
+    rows, columns = saliency.shape
+    return tuple(_region(outline, (rows, columns)) for outline in _shown(saliency))
+
+
+def covered(saliency: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return the pixels of the regions, (rows, columns): what their lines go around, their own pixels included."""
+    mask = np.zeros(saliency.shape, np.uint8)
+    cv2.drawContours(mask, _shown(saliency), -1, 1, cv2.FILLED)
+    return mask.view(np.bool_)
+
+
+def _shown(saliency: NDArray[np.float32]) -> list[NDArray[np.int32]]:
+    """Return the outlines of the regions, the one around the peak first."""
     peak = float(saliency.max(initial=0.0))
     if peak <= 0.0:
-        return ()
+        return []
     outlines = _outlines(saliency, peak)
-    rows, columns = saliency.shape
-    kept = [outline for outline in outlines[1:] if cv2.contourArea(outline) >= _SMALLEST * rows * columns]
-    return tuple(_region(outline, (rows, columns)) for outline in [outlines[0], *kept[: _MOST - 1]])
+    smallest = _SMALLEST * saliency.size
+    kept = [outline for outline in outlines[1:] if cv2.contourArea(outline) >= smallest]
+    return [outlines[0], *kept[: _MOST - 1]]
 
 
 def _outlines(saliency: NDArray[np.float32], peak: float) -> list[NDArray[np.int32]]:

@@ -30,7 +30,7 @@ def secondary_capture(
 ) -> Dataset:
     """Return a Secondary Capture image (PS3.3 A.8.1) that lacks its SOPInstanceUID."""
     dataset = envelope(request, header, series)
-    _add_body_part(dataset, request, header)
+    add_body_part(dataset, request, header)
     _add_capture(dataset, request)
     _add_pixels(dataset, picture)
     dataset.ImageType = ["DERIVED", "SECONDARY"]
@@ -41,7 +41,7 @@ def secondary_capture(
     return dataset
 
 
-def _add_body_part(dataset: Dataset, request: ReportRequest, header: SourceHeader) -> None:
+def add_body_part(dataset: Dataset, request: ReportRequest, header: SourceHeader) -> None:
     """Add what was examined, with the side where there are two (PS3.3 C.7.3.1; PS3.16 Annex L)."""
     named = str(header.get("BodyPartExamined") or "").strip().upper()
     side = header.get("Laterality") or header.get("ImageLaterality")

@@ -45,16 +45,16 @@ def draw_films(
         raise ValueError("a prediction needs its film")
     shown = mapped_scores(request)
     at = _LEFT if shown else _MIDDLE
-    size = _page_size(request.display, _pixel_aspect(header))
+    size = _page_size(request.display, pixel_aspect(header))
     film = np.asarray(cv2.resize(request.display, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     _paste(page, np.repeat(film[..., None], 3, axis=2), at)
     _draw_source_caption(draw, request, header, prediction, at)
     if shown:
-        _paste(page, _mapped(film, shown[0]), _RIGHT)
+        _paste(page, mapped(film, shown[0]), _RIGHT)
         _draw_legend(draw)
 
 
-def _mapped(film: NDArray[np.uint8], score: Score) -> NDArray[np.uint8]:
+def mapped(film: NDArray[np.uint8], score: Score) -> NDArray[np.uint8]:
     """Return the small film with the map; the line comes from the full map, so it is the same everywhere."""
     if score.saliency is None:
         raise ValueError("a map is shown only where there is one")
@@ -73,7 +73,7 @@ def _page_size(film: NDArray[np.uint8], pixel_aspect: float) -> tuple[int, int]:
     return max(1, round(columns * scale)), max(1, round(rows * pixel_aspect * scale))
 
 
-def _pixel_aspect(header: SourceHeader) -> float:
+def pixel_aspect(header: SourceHeader) -> float:
     """Return height by width of a pixel (PS3.3 10.7.1.3 and C.7.6.3.1.7)."""
     for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"):
         value = header.get(keyword)

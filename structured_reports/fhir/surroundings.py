@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydicom.dataset import Dataset
 
 from inference.types import ModelCard, Prediction
-from structured_reports.envelope import HEATMAP, REPORT, SUMMARY, series_uid
+from structured_reports.envelope import EVERY_SERIES, series_uid
 from structured_reports.fhir.scope import Scope
 from structured_reports.fhir.terms import (
     AI_ASSERTED,
@@ -52,7 +52,7 @@ def imaging_study(scope: Scope) -> Json:
     """Return the study, for servers that do not have it from the PACS."""
     text, header = scope.header.text, scope.header
     modality = str(header.get("Modality") or "OT")
-    ours = [s for s in (SUMMARY, HEATMAP, REPORT) if s.kind in scope.built]
+    ours = [s for s in EVERY_SERIES if s.kind in scope.built]
     series = [_series(text.SeriesInstanceUID, modality, references(header, scope.request.slices))]
     series += [
         _series(series_uid(scope.request, s.kind), s.modality, [Slice(built.sop_class_uid, built.uid).reference()])

@@ -144,6 +144,14 @@ def test_process_has_a_line_and_a_folder_for_each_model(tmp_path: Path, chest_fi
     assert len(files) == len(set(files)) >= 6
 
 
+def test_a_model_makes_the_objects_that_its_settings_list(tmp_path: Path, chest_film: Path) -> None:
+    tables = table(copied(tmp_path, "one")) + 'objects = ["summary", "pdf"]\n'
+
+    run("process", chest_film, "--out", tmp_path / "out", "--config", config(tmp_path, tables))
+
+    assert {"summary.dcm", "pdf.dcm"} == {file.name for file in (tmp_path / "out").rglob("*.dcm")}
+
+
 def test_process_says_which_model_was_missing_and_exits_with_1(tmp_path: Path, chest_film: Path) -> None:
     broken = copied(tmp_path, "broken")
     (broken / "model.onnx").unlink()

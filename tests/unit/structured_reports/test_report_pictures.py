@@ -91,14 +91,14 @@ def test_a_film_keeps_the_proportions_of_the_body(header, score_of, request_of) 
     header.PixelSpacing = [0.4, 0.2]  # a row is twice as high as a column is wide
 
     assert summary_films._page_size(
-        np.zeros((300, 400), np.uint8), summary_films._pixel_aspect(read_header(header))
+        np.zeros((300, 400), np.uint8), summary_films.pixel_aspect(read_header(header))
     ) == (405, 608)
 
 
 def test_a_spacing_of_zero_is_no_spacing(header) -> None:
     header.PixelSpacing = [0, 0]
 
-    assert summary_films._pixel_aspect(read_header(header)) == 1.0
+    assert summary_films.pixel_aspect(read_header(header)) == 1.0
 
 
 def test_the_patient_is_not_drawn(header, score_of, request_of) -> None:
