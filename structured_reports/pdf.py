@@ -13,7 +13,7 @@ from inference.types import Prediction
 from structured_reports import codes
 from structured_reports.envelope import PDF, code_item, envelope
 from structured_reports.errors import InvalidObjectError
-from structured_reports.header import SourceHeader, read_header
+from structured_reports.header import read_header
 from structured_reports.image_library import references
 from structured_reports.part10 import sealed
 from structured_reports.pdf_page import page
@@ -39,7 +39,8 @@ def pdf(request: ReportRequest, built: Mapping[str, ResultObject]) -> ResultObje
     header = read_header(request.source)
     title = fitted(f"AI report: {findings_line(prediction)}", 64)
     dataset = envelope(request, header, PDF)
-    _add_document(dataset, header, title, page(request, prediction, header, title))
+    dataset.SourceInstanceSequence = references(header, request.slices)
+    _add_document(dataset, title, page(request, prediction, header, title))
     return sealed(PDF.kind, dataset, header)
 
 
@@ -47,12 +48,11 @@ def _indispensable(request: ReportRequest, prediction: Prediction) -> list[tuple
     return [("notice", request.notice), *(("finding", score.finding.name) for score in prediction.scores)]
 
 
-def _add_document(dataset: Dataset, header: SourceHeader, title: str, content: bytes) -> None:
+def _add_document(dataset: Dataset, title: str, content: bytes) -> None:
     """Add the Encapsulated Document and SC Equipment Modules (PS3.3 C.24.2, C.8.6.1)."""
     dataset.ConversionType = "WSD"
     dataset.AcquisitionDateTime = None
     dataset.BurnedInAnnotation = "YES"  # name, birth date and numbers of the patient
-    dataset.SourceInstanceSequence = references(header)
     dataset.VerificationFlag = "UNVERIFIED"
     dataset.DocumentTitle = title
     dataset.ConceptNameCodeSequence = [code_item(codes.DIAGNOSTIC_IMAGING)]

@@ -34,7 +34,8 @@ def draw_films(
     at = left if shown else WIDTH_MM / 2
     paper.picture(Image.fromarray(film), at - width / 2, top, width, height)
     below = top + height + 4.5
-    paper.centred("Source image (unchanged, reduced)", at, below, 8.5)
+    what = "Source image" if request.slices is None else request.slices.place
+    paper.centred(f"{what} (unchanged, reduced)", at, below, 8.5)
     if shown:
         paper.picture(Image.fromarray(mapped(film, shown[0])), right - width / 2, top, width, height)
         paper.centred(f"AI activation map: {shown[0].finding.name}", right, below, 8.5)

@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -22,6 +23,7 @@ from structured_reports.build import build_results
 from structured_reports.port import ReportRequest, ResultObject
 from structured_reports.provenance import is_own
 from structured_reports.regions import regions_of
+from structured_reports.slices import Slice, Slices
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -267,6 +269,19 @@ def test_identity_is_that_of_the_film(source, made) -> None:
     found = [_read(made(source, "positive")[kind]) for kind in OPTIONAL]
 
     assert [expected] * len(found) == [[str(ds.get(keyword) or "") for keyword in keywords] for ds in found]
+
+
+@pytest.mark.peer
+def test_the_page_of_a_series_says_which_slice_it_shows_and_names_all(request_of, run_tool, tmp_path) -> None:
+    request = request_of("dx", "positive")
+    shown = Slice(str(request.source.SOPClassUID), str(request.source.SOPInstanceUID))
+    slices = Slices((Slice(shown.sop_class_uid, "2.25.77"), shown), 1, "feet", -12.5, 5.0)
+
+    (made_page,) = build_results(replace(request, slices=slices), ("pdf",))
+
+    named = [one.ReferencedSOPInstanceUID for one in _read(made_page).SourceInstanceSequence]
+    text = run_tool("pdftotext", "-layout", _pdf(made_page, tmp_path), "-").stdout
+    assert ("slice 2 of 2 from the feet, at -12.5 mm" in text, named) == (True, ["2.25.77", shown.sop_instance_uid])
 
 
 def _kinds(request: ReportRequest) -> list[str]:
