@@ -28,6 +28,13 @@ CHECKPOINTS = (
     "delivery-recorded",  # durable point 3
 )
 
+# Of the commands of an operator, which run in processes of their own
+COMMAND_CHECKPOINTS = (
+    "rerun-recorded",  # with its queued read
+    "withdrawal-written",  # files durable, not yet recorded
+    "withdrawal-recorded",  # with its queued deliveries
+)
+
 
 def reached(name: str) -> None:
     """Die here if a test asked for it."""

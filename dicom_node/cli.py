@@ -198,6 +198,64 @@ def retry(
 
 
 @app.command()
+def rerun(
+    study: Annotated[str, typer.Argument(help="Study Instance UID or key.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, for `explain`; no patient data.")] = "",
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Read a study again, with the models set up now: the new results replace the former ones.
+
+    It also reads a study again whose results were withdrawn.
+    """
+    from dicom_node import lifecycle
+
+    number, is_new = lifecycle.rerun(_reader(config, data_dir), study, reason)
+    out.print(f"generation {number} {'queued' if is_new else 'is queued already'}")
+
+
+@app.command()
+def withdraw(
+    study: Annotated[str, typer.Argument(help="Study Instance UID or key.")],
+    reason: Annotated[str, typer.Option("--reason", help="113001 or quality; 113037 or patient-safety.")],
+    model: Annotated[Optional[str], typer.Option("--model", help="Only the results of this model.")] = None,  # noqa: UP045
+    note: Annotated[str, typer.Option("--note", help="Words that the EHR shows with it; no patient data.")] = "",
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Take results back: a rejection note (IHE IOCM) to each PACS that has them, entered-in-error in each EHR.
+
+    Nothing of the study, or of the model, comes back until `dicom-node rerun`, late images included.
+    """
+    from dicom_node import lifecycle
+
+    done = lifecycle.withdraw(_reader(config, data_dir), study, lifecycle.reason_of(reason), note, model)
+    if done is None:
+        out.print("withdrawn before: nothing is left to withdraw")
+        return
+    out.print(f"generation {done.number} withdraws {done.instances} instances at {', '.join(done.destinations) or '-'}")
+    for name in done.unreachable:
+        err.print(f"{name} has results and is no longer configured: tell it", style="red", markup=False)
+
+
+@app.command()
+def rebuild(
+    study: Annotated[str, typer.Argument(help="Study Instance UID or key.")],
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make the objects of a study anew from their record, and compare the bytes; exit status 1 where one differs."""
+    from dicom_node import rebuild as anew
+
+    compared = anew.rebuild(_reader(config, data_dir), study)
+    for one in compared:
+        line = f"{one.generation}  {one.kind} {one.form}  {one.uid}  {one.model}  {one.fault or 'same'}"
+        out.print(line, style="red" if one.fault else None, markup=False, highlight=False, soft_wrap=True)
+    if anew.faults_of(compared):
+        raise typer.Exit(1)
+
+
+@app.command()
 def process(
     paths: Annotated[list[Path], typer.Argument(help="DICOM files or folders.", exists=True)],
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for result objects and results.jsonl.")],

@@ -7,7 +7,8 @@
     ├── StartError             stop: a port, a lock or a folder cannot be had
     ├── ModelUnavailableError  wait: what needs the model is read when it can be used again
     ├── NotAnInstanceError     refuse: C-STORE fails with 0xC000 or 0xA900
-    └── UnknownStudyError      tell the operator
+    ├── UnknownStudyError      tell the operator
+    └── NothingToDoError       tell the operator
 """
 
 from __future__ import annotations
@@ -45,3 +46,7 @@ class NotAnInstanceError(NodeError):
 
 class UnknownStudyError(NodeError):
     """No study of that UID or key is known."""
+
+
+class NothingToDoError(NodeError):
+    """What an operator asked for has no object; the message says which one is missing."""

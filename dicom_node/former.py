@@ -62,7 +62,12 @@ class Edition:
         """Return what `to_json` wrote."""
         former = tuple(FormerResult.from_json(one) for one in said["former"])
         rest = {key: value for key, value in said.items() if key not in ("made_at", "former", "bundles")}
-        return Edition(datetime.fromisoformat(said["made_at"]), former, said["bundles"], rest)
+        return Edition(Edition.time_of(said), former, said["bundles"], rest)
+
+    @staticmethod
+    def time_of(said: Mapping[str, Any]) -> datetime:
+        """Return the time of the job, from a record."""
+        return datetime.fromisoformat(said["made_at"])
 
     def no_longer_given(self, root: Path, models: Collection[str]) -> Iterator[tuple[str, ResultObject]]:
         """Yield, by model, what takes back the reports of former results that no new one replaces.
@@ -117,7 +122,7 @@ def reference_of(root: Path, recorded: RecordedResult) -> Reference:
 
 
 def _former(root: Path, model: str, recorded: Sequence[RecordedResult], cause: Cause) -> FormerResult:
-    documents = [one for one in recorded if one.kind == _DOCUMENT]
+    documents = [one for one in recorded if one.kind == _DOCUMENT and not one.alternative_to]
     bundles = [one for one in recorded if one.media_type == FHIR_JSON]
     return FormerResult(
         model=model,

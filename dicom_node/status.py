@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from dicom_node.engine.app import Queues
-from dicom_node.errors import UnknownStudyError
-from dicom_node.ledger import deliveries, generations, probes, views
+from dicom_node.ledger import deliveries, generations, lifecycle, probes, views
 from dicom_node.ledger.database import writing
+from dicom_node.lifecycle import known_study
 from dicom_node.node import Node
 from dicom_node.study import study_key
 
@@ -100,7 +99,7 @@ def explain(node: Node, wanted: str) -> Report:
         Nothing of such a study arrived.
     """
     with node.database().connect() as connection:
-        uid = _study(connection, wanted)
+        uid = known_study(connection, wanted)
         instances = views.instances_of(connection, uid)
         made = views.generations_of(connection, uid)
     lines = [f"[bold]study {study_key(uid)}[/]", *_arrivals(instances)]
@@ -125,19 +124,12 @@ def retry(node: Node, wanted: str | None) -> tuple[int, int]:
     database = node.database()
     queues = Queues(database)
     with writing(database) as connection:
-        uid = _study(connection, wanted) if wanted else None
+        uid = known_study(connection, wanted) if wanted else None
         found = deliveries.undelivered(connection, uid)
         configured = [one for one in found if one.destination in node.destinations]
         for one in configured:
             queues.deliver(connection, one.id, one.destination, chain=deliveries.reopen(connection, one.id))
         return len(configured), generations.reopen_failed(connection, uid)
-
-
-def _study(connection: sa.Connection, wanted: str) -> str:
-    uid = views.find_study(connection, wanted)
-    if uid is None:
-        raise UnknownStudyError(f"no study {wanted!r} has arrived (give its Study Instance UID or its key)")
-    return uid
 
 
 def _arrivals(instances: Sequence[Row]) -> list[str]:
@@ -159,7 +151,7 @@ def _arrivals(instances: Sequence[Row]) -> list[str]:
 
 
 def _generation(row: Row) -> list[str]:
-    lines = [f"{_clock(row['sealed_at'])}  complete: generation {row['number']}"]
+    lines = [f"{_clock(row['sealed_at'])}  {_why(row)}: generation {row['number']}"]
     if row["recorded_at"]:
         lines.append(f"{_clock(row['recorded_at'])}  {_state(row)}: {_result(row)}")
         for one in row["readings"]:
@@ -167,11 +159,22 @@ def _generation(row: Row) -> list[str]:
         lines += [_object(one) for one in row["results"] if one["alternative_to"] != one["uid"]]
     elif row["waits_for"]:
         lines.append(f"          [red]waits[/]: {escape(row['waits_for'])}")
+    elif row["state"] == generations.WITHHELD:
+        lines.append(f"          [red]withheld[/]: {escape(row['reason'])}")
     elif row["attempts"]:
         lines.append(f"          being read, attempt {row['attempts']}")
     lines += [line for one in row["deliveries"] for line in _delivery(one)]
     lines += [f"          {one['seconds']:8.3f} s  {one['stage']}" for one in row["timings"]]
     return lines
+
+
+def _why(row: Row) -> str:
+    """Return why there is a generation."""
+    note = f" ({escape(row['note'])})" if row["note"] else ""
+    if row["cause"] == lifecycle.WITHDRAWAL:
+        what = escape(row["withdrawn_model"]) or "all results"
+        return f"an operator withdrew {what}{note}"
+    return f"an operator had it read again{note}" if row["cause"] == lifecycle.RERUN else "complete"
 
 
 def _reading(row: Row) -> list[str]:
@@ -194,7 +197,11 @@ def _case(case: Row) -> str:
 def _object(row: Row) -> str:
     """Return a result object; another encoding is the same object, another form of a report is one of its own."""
     form = f" ({row['form']})" if row["form"] else ""
-    return f"          {row['kind']}{form:<{8 - len(row['kind'])}} {row['uid']}  {escape(row['model'])}"
+    return f"          {row['kind'] + form:<9} {row['uid']}  {escape(row['model'])}{_taken_back(row)}"
+
+
+def _taken_back(row: Row) -> str:
+    return "  [red]withdrawn[/]" if row["withdrawn_by"] else ""
 
 
 def _probe(row: Row) -> str:
@@ -247,7 +254,8 @@ def _result(row: Row | None) -> str:
     if row["waits_for"]:
         return escape(row["waits_for"])
     if row["reason"]:
-        return f"not performed: {escape(row['reason'])}"
+        is_withdrawn = row["reason_code"] == generations.WITHDRAWN or row["state"] == generations.WITHDRAWN
+        return escape(row["reason"]) if is_withdrawn else f"not performed: {escape(row['reason'])}"
     read = [one for one in row["readings"] if one["scores"]]
     # Who has one model knows which it is.
     return "; ".join((f"{escape(one['model'])}: " if len(read) > 1 else "") + _scores(one) for one in read)

@@ -19,6 +19,7 @@ from structured_reports.lifecycle_references import hierarchical
 from structured_reports.part10 import sealed
 from structured_reports.port import REJECTION, ReportRequest, ResultObject
 
+SERIES_DESCRIPTION = "AI results withdrawn"
 NOTE = Series(REJECTION, 9099, "KO", KeyObjectSelectionDocumentStorage)
 
 TITLES: Mapping[RejectionReason, Code] = MappingProxyType(
@@ -55,7 +56,7 @@ def rejection(request: ReportRequest, reason: RejectionReason, rejected: Sequenc
     if any(one.study_uid != study_uid for one in rejected):
         raise InvalidObjectError("rejected: an instance of another study (IHE IOCM: one study a rejection note)")
     dataset = envelope(request, header, NOTE)
-    dataset.SeriesDescription = "AI results withdrawn"
+    dataset.SeriesDescription = SERIES_DESCRIPTION
     dataset.ReferencedPerformedProcedureStepSequence = []
     dataset.CurrentRequestedProcedureEvidenceSequence = hierarchical(rejected)
     words_first = [*observer(request.equipment), words(codes.KEY_OBJECT_DESCRIPTION, _DESCRIPTION)]

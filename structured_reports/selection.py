@@ -5,10 +5,12 @@ from __future__ import annotations
 from inference.types import Prediction, Score
 from structured_reports.envelope import EVERY_SERIES
 from structured_reports.port import ReportRequest
+from structured_reports.rejection import NOTE, SERIES_DESCRIPTION
 
 # Kind, SOP class, SeriesNumber and SeriesDescription of every instance that is made (PS3.2)
-CREATED = tuple(
-    (series.kind, series.sop_class_uid, series.number, series.description("<finding>")) for series in EVERY_SERIES
+CREATED = (
+    *((series.kind, series.sop_class_uid, series.number, series.description("<finding>")) for series in EVERY_SERIES),
+    (NOTE.kind, NOTE.sop_class_uid, NOTE.number, SERIES_DESCRIPTION),
 )
 
 

@@ -47,6 +47,13 @@ def conditional_references(bundle: Resource) -> list[tuple[str, str]]:
     return list(dict.fromkeys(found))
 
 
+def updated_reports(bundle: Resource) -> list[str]:
+    """Return the search for each report that the bundle changes, by its identifier in whatever status it is."""
+    requests = [entry.get("request") or {} for entry in objects(bundle, "entry")]
+    urls = [str(one.get("url", "")) for one in requests if one.get("method") == "PUT"]
+    return [url.partition("?")[2].partition("&")[0] for url in urls if url.startswith("DiagnosticReport?")]
+
+
 def imaging_study_uid(bundle: Resource) -> str:
     """Return the Study Instance UID that the bundle is about, or an empty string."""
     for resource in _resources(bundle):

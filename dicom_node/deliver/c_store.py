@@ -27,7 +27,7 @@ from dicom_node.deliver.status import Verdict, verdict
 from dicom_node.dimse import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, SOCKET_TUNING
 from dicom_node.study import AETitle
 from structured_reports.forms import PROFILES, titled
-from structured_reports.port import DICOM, KINDS, ResultObject
+from structured_reports.port import DICOM, KINDS, REJECTION, ResultObject
 
 VERIFICATION = UID("1.2.840.10008.1.1")
 
@@ -125,7 +125,7 @@ class StorageSCU:
         return (*self.forms, "")  # what has no other form, and pictures as they are
 
     def _wants(self, kind: str) -> bool:
-        return not self.kinds or kind in self.kinds
+        return not self.kinds or kind in {*self.kinds, REJECTION}
 
     @property
     def _peer(self) -> str:

@@ -13,10 +13,11 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from dicom_node.deliver.answer import complaint, is_later, reason, resource_of, retry_after_s
-from dicom_node.deliver.bundle import Resource, conditional_references, objects, parsed, report_entry
+from dicom_node.deliver.bundle import Resource, conditional_references, objects, parsed, report_entry, updated_reports
 from dicom_node.deliver.each import each
 from dicom_node.deliver.errors import SLOWLY_S, DestinationUnavailableError, RejectedError
 from dicom_node.deliver.port import VALID_FROM_BIRTH, Acceptance, Kinds, Name, require_host
+from structured_reports.fhir.versions import OWN_STATUSES
 from structured_reports.port import FHIR_JSON, ResultObject
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -105,6 +106,8 @@ class FhirServer:
             raise RejectedError(f"{about}: not a FHIR bundle in JSON") from error
         for resource_type, query in conditional_references(bundle):
             self._require_one(client, about, resource_type, query, bundle)
+        for query in updated_reports(bundle):
+            self._require_unsigned(client, about, query, bundle)
         request = client.build_request(
             "POST", self.base_url, content=result.content, headers={"Content-Type": FHIR_JSON}
         )
@@ -121,17 +124,7 @@ class FhirServer:
 
     def _require_one(self, client: httpx.Client, about: str, resource_type: str, query: str, bundle: Resource) -> None:
         """Ask before the server does: an unknown patient is a matter of time, a double one is not."""
-        # By POST, since a URL is logged at both ends and on the way, and this one names a patient.
-        request = client.build_request(
-            "POST",
-            f"{self.base_url}/{resource_type}/_search",
-            content=f"{query}&_count=2&_elements=id",
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
-        )
-        answer = resource_of(self._answer(client, request, about, bundle))
-        if answer.get("type") != "searchset":
-            raise RejectedError(f"{about}: the search for {resource_type} gave no searchset (R4 3.1.1)")
-        matches = _matches(answer)
+        matches = _matches(self._search(client, about, resource_type, f"{query}&_count=2&_elements=id", bundle))
         if matches == 0:
             raise DestinationUnavailableError(
                 f"{about}: {resource_type} of the conditional reference is not known there yet",
@@ -141,6 +134,30 @@ class FhirServer:
             raise RejectedError(
                 f"{about}: more than one {resource_type} matches the conditional reference (R4 3.1.0.11.3)"
             )
+
+    def _require_unsigned(self, client: httpx.Client, about: str, query: str, bundle: Resource) -> None:
+        """Leave a report alone that a person has signed: what the node says anew is for that person to judge."""
+        answer = self._search(client, about, "DiagnosticReport", f"{query}&_elements=status,resultsInterpreter", bundle)
+        for report in (entry.get("resource") or {} for entry in objects(answer, "entry")):
+            status = str(report.get("status", ""))[:30]
+            if status not in OWN_STATUSES or report.get("resultsInterpreter"):
+                raise RejectedError(
+                    f"{about}: the DiagnosticReport there has status {status!r} or an interpreter: a person has signed "
+                    "it, and the node changes no signed report"
+                )
+
+    def _search(self, client: httpx.Client, about: str, resource_type: str, content: str, bundle: Resource) -> Resource:
+        # By POST, since a URL is logged at both ends and on the way, and this one may name a patient.
+        request = client.build_request(
+            "POST",
+            f"{self.base_url}/{resource_type}/_search",
+            content=content,
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+        )
+        answer = resource_of(self._answer(client, request, about, bundle))
+        if answer.get("type") != "searchset":
+            raise RejectedError(f"{about}: the search for {resource_type} gave no searchset (R4 3.1.1)")
+        return answer
 
     def _answer(self, client: httpx.Client, request: httpx.Request, about: str, bundle: Resource) -> httpx.Response:
         """Return an answer of success.

@@ -21,7 +21,7 @@ from dicom_node.deliver.errors import DestinationUnavailableError, RejectedError
 from dicom_node.deliver.port import VALID_FROM_BIRTH, Acceptance, Kinds, Name
 from dicom_node.durable import durable_write, sync_folder
 from dicom_node.study import study_key
-from structured_reports.port import DICOM, FHIR_JSON, PNG, ResultObject
+from structured_reports.port import DICOM, FHIR_JSON, PNG, REJECTION, ResultObject
 
 SUFFIXES = {DICOM: ".dcm", FHIR_JSON: ".fhir.json", PNG: ".png"}
 
@@ -56,7 +56,7 @@ class Folder:
         return ()
 
     def takes(self, result: ResultObject) -> bool:
-        is_wanted = not self.kinds or result.kind in self.kinds
+        is_wanted = not self.kinds or result.kind in {*self.kinds, REJECTION}
         return is_wanted and result.media_type in SUFFIXES and not result.alternative_to
 
     def deliver(self, results: Sequence[ResultObject]) -> tuple[Acceptance, ...]:

@@ -54,7 +54,10 @@ class Destination(Protocol):
         """Alternatives that may be sent there beside the first form of a result (`structured_reports.forms`)."""
 
     def takes(self, result: ResultObject) -> bool:
-        """Return whether the result, or one that it is an alternative to, is sent there."""
+        """Return whether the result, or one that it is an alternative to, is sent there.
+
+        Who takes any DICOM result takes the note that withdraws results too, whatever kinds it is limited to.
+        """
 
     def deliver(self, results: Sequence[ResultObject]) -> tuple[Acceptance, ...]:
         """Return one acceptance a result, of alternatives one for all, in their order. Twice is once.

@@ -178,10 +178,11 @@ def begin_reading(connection: sa.Connection, generation_id: int) -> Generation:
     connection.execute(
         sa.update(generation).where(generation.c.id == generation_id).values(attempts=generation.c.attempts + 1)
     )
-    return _load(connection, generation_id)
+    return load(connection, generation_id)
 
 
-def _load(connection: sa.Connection, generation_id: int) -> Generation:
+def load(connection: sa.Connection, generation_id: int) -> Generation:
+    """Return a generation."""
     row = connection.execute(sa.select(generation).where(generation.c.id == generation_id)).one()
     columns = (
         instance.c.sop_uid,

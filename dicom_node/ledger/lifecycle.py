@@ -168,6 +168,18 @@ def standing_results(connection: sa.Connection, study_uid: str, model: str | Non
     return found
 
 
+def recorded_models(connection: sa.Connection, study_uid: str) -> list[str]:
+    """Return the models of which results of a study were ever recorded; an empty name where none gave one."""
+    query = (
+        sa.select(result.c.model)
+        .join(generation, result.c.generation_id == generation.c.id)
+        .where(generation.c.study_uid == study_uid, generation.c.cause != WITHDRAWAL)
+        .distinct()
+        .order_by(result.c.model)
+    )
+    return list(connection.execute(query).scalars())
+
+
 def _holders(connection: sa.Connection, generation_id: int, uid: str) -> tuple[str, ...]:
     """Return who took an instance; of an attempt whose end is not known it is assumed that it did."""
     rows = connection.execute(
@@ -188,7 +200,7 @@ def _may_have(state: str, attempts: int) -> bool:
 
 
 def begin_withdrawal(
-    connection: sa.Connection, study_uid: str, now: float, *, code: str, note: str, model: str
+    connection: sa.Connection, study_uid: str, now: float, *, code: str, reason: str, note: str, model: str
 ) -> Withdrawal:
     """Open the generation of a withdrawal; the caller records its objects in the same transaction."""
     key, number = _insert(
@@ -200,7 +212,7 @@ def begin_withdrawal(
         note=note,
         withdrawn_model=model,
         reason_code=code,
-        reason=f"withdrawn: {note or code}",
+        reason=reason,
     )
     return Withdrawal(key, number, now)
 

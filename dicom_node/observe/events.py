@@ -107,6 +107,19 @@ class StudySealed(Event):
 
 
 @dataclass(frozen=True)
+class RerunQueued(Event):
+    study: str
+    generation: int
+
+
+@dataclass(frozen=True)
+class StudyWithdrawn(Event):
+    study: str
+    generation: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class StudyRead(Event):
     study: str
     generation: int

@@ -44,6 +44,9 @@ def test_help_names_every_command() -> None:
             "status",
             "explain",
             "retry",
+            "rerun",
+            "withdraw",
+            "rebuild",
             "process",
             "conformance",
         )
@@ -177,7 +180,10 @@ def test_the_conformance_statement_in_the_repository_is_the_one_that_is_printed(
     assert committed == run("conformance").stdout
 
 
-@pytest.mark.parametrize("command", ["serve", "receive", "work", "check", "status", "explain", "retry", "process"])
+@pytest.mark.parametrize(
+    "command",
+    ["serve", "receive", "work", "check", "status", "explain", "retry", "rerun", "withdraw", "rebuild", "process"],
+)
 def test_every_command_explains_itself(command: str) -> None:
     done = run(command, "--help")
 

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from dicom_node.checkpoint import CHECKPOINTS
+from dicom_node.checkpoint import CHECKPOINTS, COMMAND_CHECKPOINTS
 from dicom_node.cli import app
 from dicom_node.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "BENCHMARKS.md")]
+DOCUMENTS = [
+    ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "BENCHMARKS.md", "docs/life-cycle.md")
+]
 
 
 def test_the_models_and_destinations_in_the_readme_are_valid(tmp_path: Path) -> None:
@@ -50,7 +52,7 @@ def test_the_scripts_and_folders_that_a_document_names_exist(document: Path) -> 
 def test_every_checkpoint_stands_in_the_code() -> None:
     code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "dicom_node").rglob("*.py"))
 
-    assert [] == [name for name in CHECKPOINTS if f'reached("{name}")' not in code]
+    assert [] == [name for name in (*CHECKPOINTS, *COMMAND_CHECKPOINTS) if f'reached("{name}")' not in code]
 
 
 def test_nothing_in_the_repository_says_where_it_was_made() -> None:
