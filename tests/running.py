@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -184,6 +184,13 @@ class Pacs:
 
     def datasets(self) -> list[pydicom.Dataset]:
         return [pydicom.dcmread(BytesIO(content)) for content in self.contents.values()]
+
+    def took_one_form_of_each(self, results: Iterable[dict[str, Any]]) -> bool:
+        """Return whether, of each DICOM result and those that are alternatives to it, exactly one came here."""
+        forms: dict[str, set[str]] = {}
+        for one in (one for one in results if "dicom" in one["media_type"]):
+            forms.setdefault(one["alternative_to"] or one["uid"], set()).add(one["uid"])
+        return bool(forms) and all(len(alternatives & set(self.received)) == 1 for alternatives in forms.values())
 
     def destination(self, name: str = "pacs") -> str:
         return (

@@ -25,7 +25,7 @@ def reason_for(node: tuple[NodeProcess, Pacs], file: Path, number: int) -> tuple
     running, peer = node
     assert send(running.port, file) == 0x0000
     (generation,) = running.delivered(f"2.25.4711.{number}")["generations"]
-    assert {one["uid"] for one in generation["results"] if "dicom" in one["media_type"]} <= set(peer.received)
+    assert peer.took_one_form_of_each(generation["results"])
     return generation["reason_code"], generation["reason"]
 
 

@@ -162,7 +162,7 @@ def test_an_unknown_kind_is_named(folder: Path) -> None:
 
 
 def test_a_device_that_is_not_there_is_named() -> None:
-    with pytest.raises(ModelError, match="device: tpu; this ONNX Runtime has cpu"):
+    with pytest.raises(ModelError, match="device: tpu; the rule is cpu, cuda or cuda:N"):
         load_model(DEFAULT_MODEL, device="tpu")
 
 
