@@ -14,6 +14,7 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from dicom_node.films import Answered, Source
+from dicom_node.ledger.generations import FAILED
 from dicom_node.roster import Roster
 from dicom_node.routing import described, facts_of
 from dicom_node.settings import Settings
@@ -187,7 +188,11 @@ class Pipeline:
         source = answered.source
         number, word = self.roster.label(slot)
         begun = time.time()
-        prediction = answered.prediction
+        try:
+            prediction = answered.prediction
+        except Exception as error:  # whatever cannot be made of one model's answer, the results of others stand
+            reason = f"no prediction of {slot.name} can be made ({type(error).__name__}: {error})"
+            return Reading(slot.name, Refusal(FAILED, reason), source, (), answered.spans)
         request = ReportRequest(
             source=header_of(source.path),
             display=answered.display,

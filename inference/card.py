@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag, ValidationError, field_validator
 
+from inference.card_faults import faults_of
 from inference.card_input import FILM, VOLUME, InputSection, VolumeSection, kind_of
 from inference.card_rules import contradictions
 from inference.card_sections import (
@@ -28,7 +29,7 @@ from inference.projection import ATTRIBUTES, ON_REQUEST
 from inference.scoring import Scoring
 from inference.types import ModelCard
 
-__all__ = ["CardFile", "CardText", "FindingText", "InputSection", "VolumeSection", "faults_of", "read_card"]
+__all__ = ["CardFile", "CardText", "FindingText", "InputSection", "VolumeSection", "read_card"]
 
 CARD_NAME = "card.toml"
 
@@ -134,14 +135,3 @@ def read_card(folder: Path) -> CardFile:
     if faults:
         raise InvalidCardError(f"{path}: " + "; ".join(faults))
     return card
-
-
-def faults_of(error: ValidationError) -> list[str]:
-    """Return each fault as ``key: rule``."""
-    return [f"{place_of(fault['loc'])}: {fault['msg']}" for fault in error.errors()]
-
-
-def place_of(location: tuple[str | int, ...]) -> str:
-    """Return the key of a fault as it stands in the file, without the name of the schema that was chosen for it."""
-    is_input = len(location) > 1 and location[0] == "input"
-    return ".".join(map(str, (location[0], *location[2:]) if is_input else location))

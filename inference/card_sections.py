@@ -17,7 +17,7 @@ METHOD_CODES = {"130402": CLASS_ACTIVATION, "130403": GRAD_CAM}
 class Section(BaseModel):
     """A table of the card."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class CodeSection(Section):

@@ -81,8 +81,9 @@ class Classifier(Generic[Preparing]):
     def predict(self, films: Sequence[Prepared]) -> list[Answer | FilmError]:
         """Return an answer for each film, or why it must not have one.
 
-        A refusal is one film's own: the network gave a value that is not finite (`not-finite`) or no probability
-        (`not-probable`), or the film is unlike every film that the model knows (`unfamiliar`).
+        A refusal is one film's own: the network gave a value that is not finite, or calibration made one of it
+        (`not-finite`); it gave no probability (`not-probable`); or the film is unlike every film that the model
+        knows (`unfamiliar`).
         """
         if not films:
             return []
@@ -103,7 +104,10 @@ class Classifier(Generic[Preparing]):
             if refusal is not None:
                 return refusal
             familiarity = self.atlas.familiarity(own.embedding)
-        return Answer(self.scoring.scores(own.logits), self._maps_of_findings(own.cams), familiarity)
+        scores = self.scoring.scores(own.logits)
+        if not np.isfinite(scores).all():
+            return UnsuitableFilmError("not-finite", f"scores of {self.card.name}: not every one is finite")
+        return Answer(scores, self._maps_of_findings(own.cams), familiarity)
 
     def _maps_of_findings(self, cams: Floats | None) -> Floats | None:
         """Return the maps of the outputs that findings read."""

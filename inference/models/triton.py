@@ -19,7 +19,8 @@ import tritonclient.http as triton
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from inference.card import CardFile, faults_of
+from inference.card import CardFile
+from inference.card_faults import faults_of
 from inference.card_sections import GRAD_CAM, Section
 from inference.errors import InvalidCardError, ModelError
 from inference.models.port import Grid, Outputs, Runtime

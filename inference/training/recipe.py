@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from inference.card import CardText, InputSection, faults_of
+from inference.card import CardText, InputSection
+from inference.card_faults import faults_of
 from inference.errors import InvalidRecipeError
 from inference.training.augmentation import Augmentation
 from inference.training.network import ARCHITECTURES

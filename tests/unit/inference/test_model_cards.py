@@ -44,7 +44,7 @@ def graph(folder: Path, outputs: int = 2, channels: int = 3, bias: float = 0.0, 
 
 def test_the_cards_of_the_description_are_cards(tmp_path: Path) -> None:
     text = (Path(__file__).parents[3] / "docs" / "models.md").read_text(encoding="utf-8").replace("…", "0" * 64)
-    _, film, volume = (block.split("```")[0] for block in text.split("```toml")[1:])
+    _, film, volume, *_ = (block.split("```")[0] for block in text.split("```toml")[1:])
 
     (tmp_path / "card.toml").write_text(film, encoding="utf-8")
     assert read_card(tmp_path).input.grid == (3, 224, 224)

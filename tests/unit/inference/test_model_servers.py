@@ -123,5 +123,5 @@ def test_faults_of_the_server_file_come_together(tmp_path: Path) -> None:
     text = (folder / "server.toml").read_text(encoding="utf-8").replace("model =", "modle =")
     (folder / "server.toml").write_text(text, encoding="utf-8")
 
-    with pytest.raises(InvalidCardError, match=r"(?s)(?=.*port)(?=.*modle)(?=.*model: Field required)"):
+    with pytest.raises(InvalidCardError, match=r"(?s)(?=.*port)(?=.*modle)(?=.*model: this key is required)"):
         load_model(write_card(folder, "server.toml", "triton"))

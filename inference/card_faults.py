@@ -1,0 +1,56 @@
+"""What is wrong with a table of a card, one sentence for each fault: the key, its value, the rule."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+Place = tuple[str | int, ...]
+# Said of a list whose only fault is that its entries have faults.
+FOLLOWS = "after validation"
+
+
+def faults_of(error: ValidationError) -> list[str]:
+    """Return each fault as ``key: value: rule``."""
+    faults = error.errors()
+    places = [fault["loc"] for fault in faults]
+    return [f"{place_of(fault['loc'])}: {sentence(fault)}" for fault in faults if not only_follows(fault, places)]
+
+
+def place_of(location: Place) -> str:
+    """Return the key of a fault as it stands in the file, without the name of the schema that was chosen for it."""
+    is_input = len(location) > 1 and location[0] == "input"
+    return ".".join(map(str, (location[0], *location[2:]) if is_input else location)) or "card"
+
+
+def only_follows(fault: ErrorDetails, places: list[Place]) -> bool:
+    """True for a list that is called too short since an entry of it, which is told by itself, is none."""
+    own = fault["loc"]
+    is_within = any(place[: len(own)] == own and len(place) > len(own) for place in places)
+    return fault["type"] == "too_short" and FOLLOWS in fault["msg"] and is_within
+
+
+def sentence(fault: ErrorDetails) -> str:
+    """Return the value and the rule of a fault."""
+    if fault["type"] == "extra_forbidden":
+        return "unknown key"
+    if fault["type"] == "missing":
+        return "this key is required"
+    if fault["type"] == "value_error":  # a rule of ours, which names its value
+        return str(fault["ctx"]["error"])
+    if fault["type"] == "finite_number" or is_nan(fault["input"]):
+        return f"{fault['input']!r}: a number is finite"
+    return f"{fault['input']!r}: {fault['msg']}" if is_short(fault["input"]) else fault["msg"]
+
+
+def is_nan(value: Any) -> bool:  # noqa: ANN401 - TOML gives anything
+    """True for the number that is none: it is said to break whichever limit is tried first."""
+    return isinstance(value, float) and math.isnan(value)
+
+
+def is_short(value: Any) -> bool:  # noqa: ANN401 - TOML gives anything
+    """True for a value that fits into a sentence."""
+    return isinstance(value, str | int | float | bool | list | tuple) and len(repr(value)) <= 80

@@ -1,0 +1,59 @@
+"""What is wrong with one model's answer takes nothing from another's result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dicom_node.films import Source
+from inference.models.model import Model
+from inference.types import Prediction
+from structured_reports.port import Refusal
+from tests.conftest import as_study
+from tests.unit.dicom_node.test_roster import copied, pipeline, table
+
+NOW = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def source(chest_film: Path, tmp_path: Path) -> Source:
+    return Source("a" * 64, as_study(chest_film, tmp_path / "film.dcm", 1))
+
+
+def test_a_card_with_a_shift_that_is_no_number_takes_no_result_from_a_healthy_model(
+    tmp_path: Path, source: Source
+) -> None:
+    broken = copied(tmp_path, "broken")
+    card = broken / "card.toml"
+    card.write_text(card.read_text().replace("shift = 0.358", "shift = nan"))
+    tables = table(copied(tmp_path, "sound")) + table(broken, "required = false")
+    with pipeline(tmp_path, tables) as running:
+        sound, refused = running.read([source], made_at=NOW, generation=1).readings
+
+    assert isinstance(sound.outcome, Prediction)
+    assert sound.objects
+    assert isinstance(refused.outcome, Refusal)
+    assert "findings.0.shift: nan: a number is finite" in refused.outcome.reason
+
+
+def test_an_answer_of_which_nothing_can_be_made_is_one_model_s_refusal(
+    tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = Model.prediction
+
+    def prediction(model, film, answer):
+        if model.card.name == "odd":
+            answer = replace(answer, scores=np.full_like(answer.scores, 2.0))
+        return answered(model, film, answer)
+
+    monkeypatch.setattr(Model, "prediction", prediction)
+    with pipeline(tmp_path, table(copied(tmp_path, "sound")) + table(copied(tmp_path, "odd"))) as running:
+        sound, refused = running.read([source], made_at=NOW, generation=1).readings
+
+    assert isinstance(sound.outcome, Prediction)
+    assert isinstance(refused.outcome, Refusal)
+    assert "score of pneumonia: 2.0 is not in [0, 1]" in refused.outcome.reason
