@@ -185,12 +185,14 @@ class Pacs:
     def datasets(self) -> list[pydicom.Dataset]:
         return [pydicom.dcmread(BytesIO(content)) for content in self.contents.values()]
 
-    def took_one_form_of_each(self, results: Iterable[dict[str, Any]]) -> bool:
-        """Return whether, of each DICOM result and those that are alternatives to it, exactly one came here."""
+    def took_one_form_of_each(self, results: Iterable[dict[str, Any]], alone: bool = True) -> bool:
+        """Return whether, of each DICOM result and its alternatives, one came here, and, alone, nothing else."""
         forms: dict[str, set[str]] = {}
         for one in (one for one in results if "dicom" in one["media_type"]):
             forms.setdefault(one["alternative_to"] or one["uid"], set()).add(one["uid"])
-        return bool(forms) and all(len(alternatives & set(self.received)) == 1 for alternatives in forms.values())
+        came = set(self.received)
+        expected: set[str] = set().union(*forms.values())
+        return all(len(form & came) == 1 for form in forms.values()) and not (alone and came - expected)
 
     def destination(self, name: str = "pacs") -> str:
         return (

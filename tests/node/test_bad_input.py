@@ -25,7 +25,7 @@ def reason_for(node: tuple[NodeProcess, Pacs], file: Path, number: int) -> tuple
     running, peer = node
     assert send(running.port, file) == 0x0000
     (generation,) = running.delivered(f"2.25.4711.{number}")["generations"]
-    assert peer.took_one_form_of_each(generation["results"])
+    assert peer.took_one_form_of_each(generation["results"], alone=False)
     return generation["reason_code"], generation["reason"]
 
 
