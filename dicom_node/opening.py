@@ -16,12 +16,11 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
 
 from dicom_node.deidentify.projection import projection
 from dicom_node.preprocess.decoders import Decoders
 from inference.errors import FilmError
-from inference.film import display_pixels, to_radiograph
+from inference.film import display_pixels, require_plausible_size, to_radiograph
 from inference.guard import Guard
 from inference.preprocessing import PreparedFilm, Preprocessing
 from inference.projection import allowed_attributes
@@ -29,9 +28,6 @@ from structured_reports.port import Refusal
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-# The largest detectors have a sixth of it.
-MOST_PIXELS = 100_000_000
 
 # Models read the same films at nearly the same time: the one that is behind finds the last few.
 MOST_SHARED = 8
@@ -61,7 +57,7 @@ def open_film(path: Path, judge: Judge) -> Film | Refusal:
         header = pydicom.dcmread(path, stop_before_pixels=True)
         if refused := judge.guard.refusal(allowed_attributes(projection(header))):
             raise refused
-        _require_plausible_size(header)
+        require_plausible_size(int(header.get("Rows") or 0), int(header.get("Columns") or 0))
         radiograph = to_radiograph(projection(pydicom.dcmread(path), judge.asked), judge.asked)
         return Film(judge.preprocessing.prepare(radiograph), display_pixels(radiograph))
     except FilmError as error:
@@ -71,13 +67,6 @@ def open_film(path: Path, judge: Judge) -> Film | Refusal:
     except Exception as error:
         # pydicom raises nearly anything on a broken file. The kind of error names no value of it.
         return Refusal("pixels", f"the instance cannot be decoded ({type(error).__name__})")
-
-
-def _require_plausible_size(header: Dataset) -> None:
-    """Raise for an image that no detector makes: it would take the memory of everything else."""
-    pixels = int(header.get("Rows") or 0) * int(header.get("Columns") or 0)
-    if pixels > MOST_PIXELS:
-        raise FilmError("pixels", f"Rows × Columns: {pixels}; a film has at most {MOST_PIXELS}")
 
 
 class Openings:

@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from inference.errors import InferenceError
-from inference.models import DEFAULT_MODEL, load_any, load_model
+from inference.isolation import LIMIT_S
+from inference.models import DEFAULT_MODEL, load_model
 from inference.models.check import faults_of_folder
+from inference.network_process import isolated
 from inference.progress import Step
 from inference.reading import json_line, listed, named_files, read_answers, sources_of
 
@@ -55,18 +57,28 @@ def predict(
     names: Annotated[
         Path | None, typer.Option("--list", exists=True, dir_okay=False, help="File with one name of a file a line.")
     ] = None,
+    limit_s: Annotated[
+        float, typer.Option("--limit-s", min=0.1, help="Seconds that decoding or the network may take of one film.")
+    ] = LIMIT_S,
 ) -> None:
-    """Read films, or series of slices, and print a score for each finding."""
+    """Read films, or series of slices, and print a score for each finding.
+
+    What is refused is said with a code and the reason, and the others are read. Exit status: 0, every file was read or
+    refused for what it is; 1, the model failed on one or came to no end; 2, the model cannot be used.
+    """
     files = listed(asked_for(paths or [], names))
+    failures = 0
     try:
-        loaded = load_any(model, device, threads)
-        sources = sources_of(loaded, files)
-        with bars() as progress:
-            answers = read_answers(loaded, sources)
+        with isolated(model, device, threads, limit_s) as loaded, bars() as progress:
+            sources = sources_of(loaded, files)
+            answers = read_answers(loaded, sources, limit_s)
             for reading in progress.track(answers, total=len(sources), description="reading"):
                 print(json_line(loaded, reading) if jsonl else reading.sentence(loaded), flush=True)
+                failures += reading.is_failure
     except InferenceError as error:
         raise stop(error) from error
+    if failures:
+        raise typer.Exit(1)
 
 
 def asked_for(paths: list[str], names: Path | None) -> list[Path]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
@@ -32,7 +35,9 @@ HEADER_FAULTS = (
     struct.error,
     BytesLengthException,
 )
-SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff")
+SIGNATURES: Mapping[bytes, type[ImageFile]] = {b"\x89PNG": PngImageFile, b"\xff\xd8\xff": JpegImageFile}
+# The largest detectors have a sixth of it; what is larger takes the memory of everything else.
+MOST_PIXELS = 100_000_000
 
 
 def to_radiograph(dataset: Dataset, requested: Collection[str] = ()) -> Radiograph:
@@ -46,7 +51,8 @@ def to_radiograph(dataset: Dataset, requested: Collection[str] = ()) -> Radiogra
     Raises
     ------
     UnsuitableFilmError
-        Colour (`photometric`), several frames (`frames`), or nothing but padding (`pixels`).
+        Colour (`photometric`), several frames (`frames`), nothing but padding, or more than 100 million pixels
+        (`pixels`).
     UnreadablePixelsError
         Pixel data absent or damaged (`pixels`), or in a transfer syntax without decoder (`syntax`).
 
@@ -63,6 +69,7 @@ def to_radiograph(dataset: Dataset, requested: Collection[str] = ()) -> Radiogra
 
 def shown_radiograph(dataset: Dataset, requested: Collection[str]) -> Radiograph:
     """Return the radiograph of a data set whose elements have the form of the standard."""
+    require_plausible_size(int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0))
     values = stored_values(dataset)
     padding = padding_mask(values, dataset)
     if padding is not None and padding.all():
@@ -80,7 +87,7 @@ def read_film(path: Path) -> Radiograph:
         As `to_radiograph`; also a file that is none of the three, or cannot be opened (`format`).
     """
     content = content_of(path)
-    if content.startswith(SIGNATURES):
+    if content.startswith(tuple(SIGNATURES)):
         return picture_film(content)
     return to_radiograph(data_set(content))
 
@@ -110,16 +117,38 @@ def picture_film(content: bytes) -> Radiograph:
 
     Raises
     ------
+    UnsuitableFilmError
+        More than 100 million pixels (`pixels`).
     UnreadablePixelsError
         The stream is damaged (`pixels`).
     """
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    require_plausible_size(*picture_size(content))
+    try:
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise UnreadablePixelsError("pixels", f"file: a PNG or JPEG that cannot be decoded ({error.err})") from error
     if picture is None:
         raise UnreadablePixelsError("pixels", "file: a damaged PNG or JPEG")
     if picture.ndim == 3:
         picture = cv2.cvtColor(picture[:, :, :3], cv2.COLOR_BGR2GRAY)
     white = np.float32(255.0 if picture.dtype == np.uint8 else 65535.0)
     return Radiograph(np.asarray(picture, np.float32) / white, attributes={})
+
+
+def picture_size(content: bytes) -> tuple[int, int]:
+    """Return rows and columns as the head of a PNG or JPEG stream says, without decoding it."""
+    kind = next(kind for signature, kind in SIGNATURES.items() if content.startswith(signature))
+    try:
+        columns, rows = kind(BytesIO(content)).size
+    except Exception as error:  # the parser raises anything on damaged bytes
+        raise UnreadablePixelsError("pixels", f"file: a damaged PNG or JPEG ({type(error).__name__})") from error
+    return rows, columns
+
+
+def require_plausible_size(rows: int, columns: int) -> None:
+    """Raise for an image that no detector makes."""
+    if rows * columns > MOST_PIXELS:
+        raise UnsuitableFilmError("pixels", f"Rows × Columns: {rows} × {columns}; a film has at most {MOST_PIXELS}")
 
 
 def display_pixels(radiograph: Radiograph) -> NDArray[np.uint8]:

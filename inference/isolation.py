@@ -1,4 +1,4 @@
-"""Decoding in a process of its own: some damaged files end the process that decodes them."""
+"""Decoding in a process of its own: some damaged files end the process that decodes them, or keep it for ever."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from inference.projection import allowed_attributes
 from inference.volume_preprocessing import PreparedVolume, VolumePreprocessing
 
 Prepared = TypeVar("Prepared")
+
+# No film takes so long; what does has no end, or is made to have none.
+LIMIT_S = 120.0
 
 
 def prepared_film(file: Path, guard: Guard, preprocessing: Preprocessing) -> PreparedFilm:
@@ -59,15 +62,16 @@ def new_pool() -> ProcessPoolExecutor:
 
 @dataclass
 class DecodeProcess:
-    """One process that prepares films; replaced when a file ends it."""
+    """One process that prepares films; replaced when a file ends it or keeps it longer than the limit."""
 
+    limit_s: float = LIMIT_S
     pool: ProcessPoolExecutor = field(default_factory=new_pool)
 
     @classmethod
     @contextmanager
-    def running(cls) -> Iterator[DecodeProcess]:
+    def running(cls, limit_s: float = LIMIT_S) -> Iterator[DecodeProcess]:
         """Run the process until the block ends."""
-        process = cls()
+        process = cls(limit_s)
         try:
             yield process
         finally:
@@ -79,7 +83,7 @@ class DecodeProcess:
         Raises
         ------
         FilmError
-            As `prepared_film`; also a file that ended the process (`pixels`).
+            As `prepared_film`; also a file that ended the process, or kept it longer than the limit (`pixels`).
         """
         return self._run(prepared_film, file, guard, preprocessing)
 
@@ -91,7 +95,22 @@ class DecodeProcess:
 
     def _run(self, prepare: Callable[..., Prepared], *given: object) -> Prepared:
         try:
-            return self.pool.submit(prepare, *given).result()
+            return self.pool.submit(prepare, *given).result(self.limit_s)
         except BrokenProcessPool as error:
-            self.pool = new_pool()
+            self._renew()
             raise UnreadablePixelsError("pixels", "PixelData: damaged; it ended its decoder") from error
+        except TimeoutError as error:
+            self._renew()
+            reason = f"PixelData: not decoded after {self.limit_s:g} s; its decoder was ended"
+            raise UnreadablePixelsError("pixels", reason) from error
+
+    def _renew(self) -> None:
+        end_pool(self.pool)
+        self.pool = new_pool()
+
+
+def end_pool(pool: ProcessPoolExecutor) -> None:
+    """End a pool with its processes, also one that comes to no end."""
+    for process in list((pool._processes or {}).values()):
+        process.kill()
+    pool.shutdown(wait=False, cancel_futures=True)

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from inference.errors import FilmError, UnreadablePixelsError
-from inference.isolation import DecodeProcess
+from inference.errors import FilmError, HungError, InferenceError, UnreadablePixelsError
+from inference.isolation import LIMIT_S, DecodeProcess
 from inference.models import Answer, Model, VolumeModel
 
 AnyModel = Model | VolumeModel
+# Codes of what is no fault of the file: the network failed on it, or came to no end.
+FAILED, HANG = "failed", "hang"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class Reading:
 
     source: Source
     outcome: Answer | FilmError
+
+    @property
+    def is_failure(self) -> bool:
+        """True if it is for the model, not for the file, that there is no answer."""
+        return isinstance(self.outcome, FilmError) and self.outcome.code in (FAILED, HANG)
 
     def scores(self, model: AnyModel) -> dict[str, float]:
         """Return the calibrated score by finding, empty for what was refused."""
@@ -97,14 +104,19 @@ def series_of(file: Path) -> str:
     return uid
 
 
-def read_answers(model: AnyModel, sources: Sequence[Source]) -> Iterator[Reading]:
-    """Yield a reading of each film or series; one that cannot be read stops nothing."""
-    with DecodeProcess.running() as process:
+def read_answers(model: AnyModel, sources: Sequence[Source], limit_s: float = LIMIT_S) -> Iterator[Reading]:
+    """Yield a reading of each film or series; one that cannot be read, or on which the network fails, stops nothing."""
+    with DecodeProcess.running(limit_s) as process:
         for source in sources:
             try:
                 yield Reading(source, outcome_of(model, source, process))
             except FilmError as refusal:
                 yield Reading(source, refusal)
+            except HungError as error:
+                yield Reading(source, FilmError(HANG, str(error)))
+            except Exception as error:  # whatever a network raises of one film is no fault of the next
+                said = str(error) if isinstance(error, InferenceError) else f"unexpected {type(error).__name__}"
+                yield Reading(source, FilmError(FAILED, f"{model.card.name}: {said}"))
 
 
 def outcome_of(model: AnyModel, source: Source, process: DecodeProcess) -> Answer | FilmError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,24 @@ class Poison(Preprocessing):
 
     def prepare(self, radiograph: Radiograph) -> None:  # type: ignore[override]
         os._exit(9)
+
+
+class Endless(Preprocessing):
+    """Comes to no end, as a decoder does on some damaged streams."""
+
+    def prepare(self, radiograph: Radiograph) -> None:  # type: ignore[override]
+        time.sleep(600)
+
+
+def test_the_next_film_is_read_after_one_that_came_to_no_end(clinical_film: Path) -> None:
+    with DecodeProcess.running() as process:
+        process.prepared(clinical_film, GUARD, PREPROCESSING)
+        process.limit_s = 1.0
+        with pytest.raises(UnreadablePixelsError, match="not decoded after 1 s"):
+            process.prepared(clinical_film, GUARD, Endless(64, 0.5, 0.5))
+
+        process.limit_s = 60.0
+        assert process.prepared(clinical_film, GUARD, PREPROCESSING).tensor.shape == (1, 64, 64)
 
 
 def test_the_next_film_is_read_after_one_that_ended_the_process(clinical_film: Path) -> None:

@@ -1,0 +1,132 @@
+"""A model whose network runs in a process of its own: one that ends there, or never ends, ends nothing else.
+
+For whoever has no supervisor that starts it again; the node's workers have one (`inference.serving.watchdog`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.errors import HungError, ModelError
+from inference.isolation import end_pool, new_pool
+from inference.models import Model, VolumeModel, load_any
+from inference.models.port import Grid, Outputs
+from inference.models.probe import grid_of
+
+AnyModel = Model | VolumeModel
+Floats = NDArray[np.float32]
+Given = TypeVar("Given")
+Place = tuple[Path, str, int]
+"""Model folder, device, threads."""
+
+# The largest networks are captured and measured on a device in less.
+LOADING_S = 600.0
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a network says of itself, without the network, which cannot leave its process."""
+
+    grid: Grid | None
+    outputs: int | None
+
+    def run(self, films: Floats) -> Outputs:
+        """Raise: the network is elsewhere."""
+        raise ModelError(f"{len(films)} films: the network runs in another process")
+
+
+@cache  # of the process that runs the network
+def loaded(place: Place) -> AnyModel:
+    """Return the model in a folder."""
+    return load_any(*place)
+
+
+def described(place: Place) -> AnyModel:
+    """Return a model without its network."""
+    model = loaded(place)
+    declared: Any = Declared(grid_of(model.network), model.network.outputs)
+    return replace(model, network=declared)
+
+
+def outputs_of(place: Place, films: Floats) -> Outputs:
+    """Return what the network of a folder says of a batch."""
+    return loaded(place).network.run(films)
+
+
+@dataclass
+class NetworkProcess:
+    """A network in a process of its own, which is replaced when a film ends it or keeps it longer than the limit."""
+
+    place: Place
+    limit_s: float
+    grid: Grid | None = None
+    outputs: int | None = None
+    pool: ProcessPoolExecutor | None = field(default=None, init=False)
+
+    def load(self) -> AnyModel:
+        """Start the process and return the model, its network being this one.
+
+        Raises
+        ------
+        ModelError
+            As `load_any`; also a network that ends the process, or does not answer while it is loaded.
+        """
+        try:
+            model = self._asked(described, LOADING_S)
+        except HungError as error:
+            raise ModelError(f"{self.place[0]}: not loaded after {LOADING_S:g} s; its process was ended") from error
+        self.grid, self.outputs = model.network.grid, model.network.outputs
+        network: Any = self
+        return replace(model, network=network)
+
+    def run(self, films: Floats) -> Outputs:
+        """Return what the network says of a batch.
+
+        Raises
+        ------
+        HungError
+            It came to no end, and was ended.
+        ModelError
+            It failed, or ended its process.
+        """
+        if self.pool is None:
+            self.load()
+        return self._asked(outputs_of, self.limit_s, films)
+
+    def close(self) -> None:
+        """End the process."""
+        if self.pool is not None:
+            end_pool(self.pool)
+            self.pool = None
+
+    def _asked(self, work: Callable[..., Given], limit_s: float, *given: object) -> Given:
+        self.pool = self.pool or new_pool()
+        try:
+            return self.pool.submit(work, self.place, *given).result(limit_s)
+        except BrokenProcessPool as error:
+            self.close()
+            raise ModelError(f"{self.place[0].name}: the network ended its process") from error
+        except TimeoutError as error:
+            self.close()
+            reason = f"network: not at its end after {limit_s:g} s; its process was ended"
+            raise HungError(reason) from error
+
+
+@contextmanager
+def isolated(folder: Path, device: str, threads: int, limit_s: float) -> Iterator[AnyModel]:
+    """Give the model in a folder, its network in a process that ends with the block; raises ModelError."""
+    process = NetworkProcess((folder, device, threads), limit_s)
+    try:
+        yield process.load()
+    finally:
+        process.close()

@@ -1,0 +1,61 @@
+"""A picture that no detector makes is refused before its pixels are asked for."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset
+
+from inference.errors import FilmError
+from inference.film import read_film, to_radiograph
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def png(columns: int, rows: int) -> bytes:
+    """Return a PNG of a size that it only claims."""
+    head = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)
+    parts = (chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(b"\0" * 1000)), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def jpeg(columns: int, rows: int) -> bytes:
+    """Return a JPEG that claims another size than it has."""
+    content = bytearray(cv2.imencode(".jpg", np.full((16, 16), 90, np.uint8))[1].tobytes())
+    place = content.index(b"\xff\xc0") + 5
+    content[place : place + 4] = struct.pack(">HH", rows, columns)
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (png(100_000, 100_000), "100000 × 100000; a film has at most 100000000"),
+        (png(30_000, 30_000), "30000 × 30000; a film has at most 100000000"),
+        (jpeg(60_000, 50_000), "50000 × 60000; a film has at most 100000000"),
+        (png(900, 900)[:20], "a damaged PNG or JPEG"),
+        (b"\xff\xd8\xff", "a damaged PNG or JPEG"),
+    ],
+)
+def test_a_picture_that_no_detector_makes_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "film").write_bytes(content)
+
+    with pytest.raises(FilmError, match=said) as refusal:
+        read_film(tmp_path / "film")
+
+    assert "pixels" == refusal.value.code
+
+
+def test_a_data_set_that_no_detector_makes_is_refused() -> None:
+    dataset = Dataset()
+    dataset.Rows, dataset.Columns = 65535, 65535
+
+    with pytest.raises(FilmError, match="65535 × 65535; a film has at most"):
+        to_radiograph(dataset)
