@@ -99,7 +99,7 @@ def choose_precision(folder: Path, files: Sequence[Path], device: str) -> Chosen
     exact = measured(exact_model, EXACT, films)
     forms = [exact, *(form for name in FASTER if (form := in_precision(folder, card, runtime, name, films)))]
     thresholds = [finding.threshold for finding in exact_model.card.findings]
-    gaining = [form for form in forms if form.seconds < (1.0 - LEAST_GAIN) * exact.seconds]
+    gaining = [form for form in forms[1:] if form.seconds < (1.0 - LEAST_GAIN) * exact.seconds]
     best = fastest_equal(
         [*sorted(gaining, key=lambda form: form.seconds), exact], lambda form: form.scores, thresholds
     )  # fmt: skip
