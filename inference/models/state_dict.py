@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision.models import get_model, list_models
+from torchvision.models import get_model, get_model_builder, list_models
 
 from inference.card import CardFile
 from inference.errors import InvalidCardError, ModelError
@@ -33,7 +33,20 @@ def network(path: Path, card: CardFile, runtime: Runtime) -> ProgramNetwork:
     if architecture not in list_models():
         near = ", ".join(get_close_matches(architecture, list_models())) or "resnet18, densenet121"
         raise InvalidCardError(f"weights.architecture: {architecture!r} is none of torchvision's, as {near}")
+    if (purpose := foreign_purpose(architecture)) is not None:
+        rule = "an architecture that classifies films or volumes (torchvision.models, torchvision.models.video)"
+        raise InvalidCardError(f"weights.architecture: {architecture!r} is one for {purpose}; the rule is {rule}")
     return program_network(path, weights_of(path), architecture, card, runtime)
+
+
+def foreign_purpose(architecture: str) -> str | None:
+    """Return what an architecture of torchvision does where it does not classify, None where it does.
+
+    Those that build on another network would fetch weights for it, and give boxes or masks in place of logits.
+    """
+    module = get_model_builder(architecture).__module__.removeprefix("torchvision.models.")
+    purpose, _, inner = module.partition(".")
+    return purpose.replace("_", " ") if inner and purpose != "video" else None
 
 
 def program_network(

@@ -14,7 +14,7 @@ from inference.models import load_any, load_model
 torch = pytest.importorskip("torch")
 from safetensors.torch import save_file  # noqa: E402 - only with torch
 from torch import nn  # noqa: E402
-from torchvision.models import densenet121, resnet18  # noqa: E402
+from torchvision.models import densenet121, googlenet, resnet18  # noqa: E402
 
 FILMS = np.random.default_rng(7).normal(size=(3, 3, 64, 64)).astype(np.float32)
 TWO = [finding(), finding("effusion", EFFUSION)]
@@ -269,3 +269,41 @@ def test_a_failure_while_running_is_one_clear_error(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match=r"m\.pt: torch failed on cpu: .*the driver is gone"):
         model.network.run(np.full((1, 3, 64, 64), 9, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "purpose"),
+    [
+        ("fasterrcnn_resnet50_fpn", "detection"),
+        ("deeplabv3_resnet50", "segmentation"),
+        ("raft_large", "optical flow"),
+        ("quantized_resnet18", "quantization"),
+    ],
+)
+def test_an_architecture_that_does_not_classify_is_refused_and_nothing_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str, purpose: str
+) -> None:
+    def fetched(*_: object, **__: object) -> None:
+        raise AssertionError("weights are fetched")
+
+    monkeypatch.setattr("torch.hub.download_url_to_file", fetched)
+    torch.save(resnet18(num_classes=1).state_dict(), tmp_path / "m.pth")
+    folder = write_card(tmp_path, "m.pth", "state-dict", weights={"architecture": architecture})
+
+    with pytest.raises(InvalidCardError, match=f"'{architecture}' is one for {purpose}; the rule is"):
+        load_model(folder)
+
+
+def test_levels_that_inception_changes_itself_are_given_by_the_card(tmp_path: Path) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        trained = googlenet(num_classes=2, transform_input=True, init_weights=False).eval()
+    torch.save(trained.state_dict(), tmp_path / "m.pth")
+    taken = {**FILM, "mean": 0.5, "deviation": 0.5}
+    model = load_model(write_card(tmp_path, "m.pth", "state-dict", TWO, taken, weights={"architecture": "googlenet"}))
+    levels = np.random.default_rng(3).random((2, 3, 64, 64), np.float32)
+    mean, deviation = (np.array(FILM[key], np.float32).reshape(3, 1, 1) for key in ("mean", "deviation"))
+
+    expected = reference(trained, (levels - mean) / deviation)
+
+    assert pytest.approx(expected, abs=1e-4) == model.network.run((levels - 0.5) / 0.5).logits
