@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 import pydicom
 from pydicom.errors import InvalidDicomError
 
-from dicom_node.ledger.generations import RecordedResult
+from dicom_node.ledger.generations import FAILED, RecordedResult
 from structured_reports.errors import FhirInvalidError
 from structured_reports.fhir.versions import WITHDRAWN, former_report
 from structured_reports.fhir.withdrawal import withdrawn_bundle
-from structured_reports.lifecycle import Cause, FormerReport, FormerResult, Reference, continued
-from structured_reports.port import FHIR_JSON, ResultObject
+from structured_reports.lifecycle import Cause, FormerReport, FormerResult, Reference, continued, model_name
+from structured_reports.port import FHIR_JSON, Refusal, ResultObject
 
 # The SR of a result in its first form, which names the version wherever another form of it was sent
 _DOCUMENT = "report"
@@ -69,7 +69,9 @@ class Edition:
         """Return the time of the job, from a record."""
         return datetime.fromisoformat(said["made_at"])
 
-    def no_longer_given(self, root: Path, models: Collection[str]) -> Iterator[tuple[str, ResultObject]]:
+    def no_longer_given(
+        self, root: Path, models: Collection[str], refusals: Mapping[str, Refusal | None]
+    ) -> Iterator[tuple[str, ResultObject]]:
         """Yield, by model, what takes back the reports of former results that no new one replaces.
 
         Parameters
@@ -78,9 +80,12 @@ class Edition:
             Of the folder of result objects.
         models
             Those that gave a result now; none takes back nothing.
+        refusals
+            As `replaceable` takes them.
         """
-        kept = continued(self.former, list(models)).values()
-        for one in self.former if models else ():
+        former = replaceable(self.former, refusals)
+        kept = continued(former, list(models)).values()
+        for one in former if models else ():
             if one not in kept and one.model in self.bundles:
                 yield (
                     one.model,
@@ -102,6 +107,25 @@ def former_of(root: Path, recorded: Mapping[str, Sequence[RecordedResult]], caus
     """
     former = (_former(root, model, results, cause) for model, results in recorded.items())
     return tuple(one for one in former if one.documents or one.report)
+
+
+def replaceable(former: Sequence[FormerResult], refusals: Mapping[str, Refusal | None]) -> tuple[FormerResult, ...]:
+    """Return the former results that a reading may replace or take back: none of a model that the node failed to ask.
+
+    Parameters
+    ----------
+    refusals
+        Name of each model that was asked to why it gave no result, None where it gave one; under an empty name why
+        the study has none.
+
+    Notes
+    -----
+    The name of a model that cannot be loaded is not known for sure. Where any failed, only those count that spoke.
+    """
+    if not any(one is not None and one.code == FAILED for one in refusals.values()):
+        return tuple(former)
+    spoke = {model_name(name) for name, one in refusals.items() if one is None or one.code != FAILED} | {""}
+    return tuple(one for one in former if model_name(one.model) in spoke)
 
 
 def bundles_of(recorded: Mapping[str, Sequence[RecordedResult]]) -> dict[str, str]:

@@ -71,7 +71,7 @@ def rerun(node: Node, wanted: str, note: str) -> tuple[int, bool]:
     UnknownStudyError
         Nothing of such a study arrived.
     NothingToDoError
-        No instance of it is complete.
+        No instance of it is complete, or one is lost on disk.
     """
     database = node.database()
     queues = Queues(database)
@@ -79,6 +79,7 @@ def rerun(node: Node, wanted: str, note: str) -> tuple[int, bool]:
         uid = known_study(connection, wanted)
         if not lifecycle.has_instances(connection, uid):
             raise NothingToDoError(f"study {study_key(uid)}: nothing was read of it yet; it is read when complete")
+        _require_files(node, connection, uid)
         key, number, is_new = lifecycle.open_rerun(connection, uid, note, time.time())
         if is_new:
             queues.read(connection, key)
@@ -164,6 +165,16 @@ def known_study(connection: sa.Connection, wanted: str) -> str:
     if uid is None:
         raise UnknownStudyError(f"no study {wanted!r} has arrived (give its Study Instance UID or its key)")
     return uid
+
+
+def _require_files(node: Node, connection: sa.Connection, uid: str) -> None:
+    received = [one["path"] for one in views.instances_of(connection, uid) if one["generation_id"] is not None]
+    lost = [path for path in received if not node.spool.path(path).exists()]
+    if lost:
+        raise NothingToDoError(
+            f"study {study_key(uid)}: {len(lost)} of {len(received)} received instances are lost on disk, first "
+            f"{lost[0]}; a study is read again with all its images, or not at all"
+        )
 
 
 def _require_recorded(connection: sa.Connection, uid: str, model: str | None) -> None:

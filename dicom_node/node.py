@@ -22,6 +22,7 @@ from dicom_node.errors import StartError
 from dicom_node.films import Films
 from dicom_node.ledger.arrivals import Arrivals, close_associations
 from dicom_node.ledger.database import locked, migrate, open_database
+from dicom_node.ledger.turns import Turns
 from dicom_node.observe.events import Started, Stopped, say
 from dicom_node.opening import MOST_SHARED, Openings
 from dicom_node.pipeline import Pipeline
@@ -283,7 +284,7 @@ def _worker(node: Node, database: sa.Engine, queues: Queues, pipeline: Pipeline,
         concurrency |= {delivery_queue(name): _DELIVERIES_AT_ONCE for name in destinations}
     return Worker(
         read=ReadStage(database, node.spool, node.results, pipeline, queues, destinations),
-        deliver=DeliverStage(database, node.results, destinations),
+        deliver=DeliverStage(database, node.results, destinations, Turns(database)),
         concurrency=concurrency,
         poll_s=node.settings.work.poll_s,
     )

@@ -14,6 +14,7 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from dicom_node.films import Answered, Source
+from dicom_node.former import replaceable
 from dicom_node.ledger.generations import FAILED
 from dicom_node.roster import Roster
 from dicom_node.routing import described, facts_of
@@ -71,6 +72,17 @@ class StudyResult:
     objects: tuple[ResultObject, ...] = ()
     spans: Spans = ()
 
+    @property
+    def given(self) -> list[str]:
+        """Models of which there are objects; an empty name for what says that there is no result."""
+        return [*([""] if self.objects else []), *(one.model for one in self.readings if one.objects)]
+
+    @property
+    def refusals(self) -> Mapping[str, Refusal | None]:
+        """Why each model that was asked gave no result, and under an empty name why the study has none."""
+        of_models = {one.model: one.outcome if isinstance(one.outcome, Refusal) else None for one in self.readings}
+        return of_models | ({"": self.refusal} if self.refusal else {})
+
 
 @dataclass
 class _Opinion:
@@ -79,6 +91,12 @@ class _Opinion:
     first: Source
     best: Answered | AnsweredSeries | None = None
     refusals: list[Refusal] = field(default_factory=list)
+
+    def refusal(self, slot: Slot) -> Refusal | None:
+        """Return why the model of a slot gives no result; None where it gives one."""
+        if self.best is not None:
+            return None
+        return _common_reason(self.refusals, slot)
 
     def add(self, outcome: Outcome) -> None:
         if isinstance(outcome, Refusal):
@@ -120,7 +138,10 @@ class Pipeline:
             A model that the study needs cannot be used now.
         """
         opinions = self._opinions(sources)
-        replaced = continued(former, [slot.name for slot, opinion in opinions.items() if opinion.best])
+        refusals = {slot.name: opinion.refusal(slot) for slot, opinion in opinions.items()}
+        replaced = continued(
+            replaceable(former, refusals), [model for model, refusal in refusals.items() if refusal is None]
+        )
         readings = tuple(
             self._reading(slot, opinion, made_at, generation, replaced.get(slot.name))
             for slot, opinion in opinions.items()
@@ -157,6 +178,7 @@ class Pipeline:
         if not self.settings.report.not_performed:
             return StudyResult(readings, refusal)
         begun = time.time()
+        replaced = replaceable(former, StudyResult(readings, refusal).refusals)
         request = ReportRequest(
             source=header_of(source.path),
             display=None,
@@ -165,7 +187,7 @@ class Pipeline:
             made_at=made_at,
             generation=generation,
             notice=self.settings.report.notice,
-            former=continued(former, [""]).get(""),
+            former=continued(replaced, [""]).get(""),
         )
         built = self._built(request)
         if isinstance(built, Refusal):
@@ -182,8 +204,7 @@ class Pipeline:
         self, slot: Slot, opinion: _Opinion, made_at: datetime, generation: int, former: FormerResult | None
     ) -> Reading:
         if opinion.best is None:
-            what = "series" if slot.reads_series else "instances"
-            return Reading(slot.name, _common_reason(opinion.refusals, what), opinion.first)
+            return Reading(slot.name, _common_reason(opinion.refusals, slot), opinion.first)
         answered = opinion.best
         source = answered.source
         number, word = self.roster.label(slot)
@@ -230,13 +251,14 @@ def header_of(path: Path) -> Dataset:
     return pydicom.dcmread(path, stop_before_pixels=True)
 
 
-def _common_reason(refusals: Sequence[Refusal], what: str) -> Refusal:
+def _common_reason(refusals: Sequence[Refusal], slot: Slot) -> Refusal:
     """Return one refusal for a study of which a model refused every instance or series."""
     counts = Counter(refusals)
     if len(counts) == 1:
         return refusals[0]
     ((most, _), *_) = counts.most_common(1)
     reasons = "; ".join(f"{number} × {refusal.reason}" for refusal, number in counts.most_common(3))
+    what = "series" if slot.reads_series else "instances"
     return Refusal(most.code, f"none of {len(refusals)} {what} is suitable: {reasons}")
 
 

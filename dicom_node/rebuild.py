@@ -84,7 +84,7 @@ def _results(node: Node, pipeline: Pipeline, row: Row, generation: Generation) -
     objects = [("", one) for one in study.objects]
     objects += [(reading.model, one) for reading in study.readings for one in reading.objects]
     yield from objects
-    yield from edition.no_longer_given(node.results.root, list(dict.fromkeys(model for model, _ in objects)))
+    yield from edition.no_longer_given(node.results.root, study.given, study.refusals)
 
 
 def _read(node: Node, pipeline: Pipeline, row: Row, generation: Generation, edition: Edition) -> StudyResult:

@@ -27,10 +27,11 @@ from dicom_node.engine.app import Queues
 from dicom_node.errors import ModelUnavailableError
 from dicom_node.films import Source
 from dicom_node.former import Edition, bundles_of, former_of, is_of
-from dicom_node.ledger import deliveries, generations, lifecycle
+from dicom_node.ledger import deliveries, generations, lifecycle, versions
 from dicom_node.ledger.database import writing
 from dicom_node.ledger.deliveries import Delivery
 from dicom_node.ledger.generations import Generation, RecordedResult
+from dicom_node.ledger.turns import Turns
 from dicom_node.observe import events
 from dicom_node.observe.events import say
 from dicom_node.pipeline import Pipeline, Reading, StudyResult
@@ -48,6 +49,9 @@ LONGEST_WAIT_S = 900.0
 
 # How soon a study asks again for a model that could not be used.
 MODEL_WAIT_S = 30.0
+
+# How soon a delivery looks again whether another one of the same study has ended.
+TURN_WAIT_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class ReadStage:
             if generation.state == generations.SEALED and "" in lifecycle.withdrawn_models(connection, generation):
                 lifecycle.withhold(connection, generation_id)
                 return None
-            recorded = lifecycle.former_results(connection, generation.study_uid, generation.number)
+            recorded = versions.former_results(connection, generation.study_uid, generation.number)
         if generation.state != generations.SEALED:
             return None
         reached("read-begun")
@@ -112,8 +116,6 @@ class ReadStage:
             # Not even a page that says so can be made: the refusal is recorded, and `status` shows it.
             study = StudyResult((), failed)
         elif generation.attempts > MOST_READS:
-            # A fault of the node takes nothing back that a model has said.
-            former = tuple(one for one in former if not one.model)
             study = self.pipeline.refuse(
                 sources[0], failed, made_at=made_at, generation=generation.number, former=former
             )
@@ -134,7 +136,7 @@ class ReadStage:
         recorded = list(self.results.write(generation, "", study.objects))
         for one in study.readings:
             recorded += self.results.write(generation, one.model, one.objects)
-        for model, bundle in edition.no_longer_given(self.results.root, list(dict.fromkeys(r.model for r in recorded))):
+        for model, bundle in edition.no_longer_given(self.results.root, study.given, study.refusals):
             recorded += self.results.write(generation, model, (bundle,))
         reached("results-written")
         with writing(self.database) as connection:
@@ -188,22 +190,29 @@ class DeliverStage:
     database: sa.Engine
     results: Results
     destinations: Mapping[str, Destination]
+    turns: Turns
 
     def __call__(self, delivery_id: int, chain: str) -> float | None:
         """Attempt a delivery; returns the delay until the next attempt, None when done or rejected."""
+        with self.database.connect() as connection:
+            study_uid, destination = deliveries.about(connection, delivery_id)
+        with self.turns.of(study_uid, destination) as is_free:
+            return self._attempt(delivery_id, chain) if is_free else TURN_WAIT_S
+
+    def _attempt(self, delivery_id: int, chain: str) -> float | None:
         with writing(self.database) as connection:
             delivery = deliveries.begin_delivery(connection, delivery_id)
+            if delivery.state != deliveries.WAITING or delivery.chain != chain:
+                return None
             recorded = generations.results_of(connection, delivery.generation_id)
-        if delivery.state != deliveries.WAITING or delivery.chain != chain:
-            return None
-        if delivery.is_outdated:
-            with writing(self.database) as connection:
+            wanted = _not_replaced(connection, delivery, recorded)
+            if recorded and not wanted:
                 deliveries.supersede(connection, delivery.id)
-            return None
+                return None
         reached("delivery-begun")
         begun = time.time()
         try:
-            proof = self._deliver(delivery, recorded)
+            proof = self._deliver(delivery, wanted)
         except RejectedError as error:
             self._reject(delivery, error)
             return None
@@ -257,6 +266,16 @@ class DeliverStage:
             deliveries.reject(connection, delivery.id, str(error), _with_earlier(delivery, error.accepted))
         study = study_key(delivery.study_uid)
         say(events.DeliveryRejected(study, delivery.destination, delivery.attempts, str(error)))
+
+
+def _not_replaced(
+    connection: sa.Connection, delivery: Delivery, recorded: Sequence[RecordedResult]
+) -> Sequence[RecordedResult]:
+    """Return the results that no later generation speaks for; what takes results back is never replaced."""
+    if delivery.cause == lifecycle.WITHDRAWAL:
+        return recorded
+    spoken = versions.spoken_for(connection, delivery.study_uid, delivery.number)
+    return [one for one in recorded if not spoken.covers(one.model)]
 
 
 def _not_in_another_form(wanted: Sequence[RecordedResult], proof: Sequence[Row]) -> list[RecordedResult]:

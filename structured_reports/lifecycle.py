@@ -108,7 +108,7 @@ def continued(former: Sequence[FormerResult], models: Sequence[str]) -> dict[str
     """
     pairs: dict[str, FormerResult] = {}
     for model in models:
-        own = next((one for one in former if _name(one.model) == _name(model)), None)
+        own = next((one for one in former if model_name(one.model) == model_name(model)), None)
         if own is not None:
             pairs[model] = own
     unpaired = [one for one in former if one not in pairs.values()]
@@ -117,7 +117,7 @@ def continued(former: Sequence[FormerResult], models: Sequence[str]) -> dict[str
     return pairs
 
 
-def _name(model: str) -> str:
+def model_name(model: str) -> str:
     """Return the name of a model without its version, which is the last word."""
     return model.rpartition(" ")[0] or model
 

@@ -35,8 +35,8 @@ class Delivery:
         What the destination said of each object.
     chain
         Attempts of another chain are void.
-    is_outdated
-        True where a later generation of the study has its result: this one must not arrive after it.
+    number, cause
+        Of the generation.
     """
 
     id: int
@@ -47,7 +47,8 @@ class Delivery:
     attempts: int
     proof: Sequence[dict[str, Any]]
     chain: str
-    is_outdated: bool
+    number: int
+    cause: str
 
 
 @dataclass(frozen=True)
@@ -70,25 +71,26 @@ def begin_delivery(connection: sa.Connection, delivery_id: int) -> Delivery:
         delivery.c.attempts,
         delivery.c.proof,
         delivery.c.chain,
-    )
-    later = generation.alias()
-    outdated = (
-        sa.select(later.c.id)
-        .where(
-            later.c.study_uid == generation.c.study_uid,
-            later.c.number > generation.c.number,
-            later.c.recorded_at.is_not(None),
-            # A withdrawal says nothing new: what it took back is not sent, and the rest still is.
-            later.c.cause != "withdrawal",
-        )
-        .exists()
+        generation.c.number,
+        generation.c.cause,
     )
     row = connection.execute(
-        sa.select(*columns, outdated.label("is_outdated"))
+        sa.select(*columns)
         .join(generation, delivery.c.generation_id == generation.c.id)
         .where(delivery.c.id == delivery_id)
     ).one()
-    return Delivery(**{**row._asdict(), "proof": row.proof or (), "is_outdated": bool(row.is_outdated)})
+    return Delivery(**{**row._asdict(), "proof": row.proof or ()})
+
+
+def about(connection: sa.Connection, delivery_id: int) -> tuple[str, str]:
+    """Return study and destination of a delivery."""
+    query = (
+        sa.select(generation.c.study_uid, delivery.c.destination)
+        .join(generation, delivery.c.generation_id == generation.c.id)
+        .where(delivery.c.id == delivery_id)
+    )
+    study_uid, destination = connection.execute(query).one()
+    return study_uid, destination
 
 
 def accept(connection: sa.Connection, delivery_id: int, proof: Sequence[dict[str, Any]], now: float) -> None:
@@ -116,7 +118,9 @@ def supersede(connection: sa.Connection, delivery_id: int) -> None:
 def reopen(connection: sa.Connection, delivery_id: int) -> str:
     """Let a delivery wait for its next attempt, now; returns the chain of which attempts count from here on."""
     chain = uuid.uuid4().hex
-    _set(connection, delivery_id, state=WAITING, next_at=None, attempts=0, chain=chain)
+    # Waits begin short again; but that there was an attempt, of which nobody may know the end, is kept.
+    before = sa.case((delivery.c.attempts > 0, 1), else_=0)
+    _set(connection, delivery_id, state=WAITING, next_at=None, attempts=before, chain=chain)
     return chain
 
 

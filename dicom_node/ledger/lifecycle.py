@@ -16,9 +16,6 @@ import sqlalchemy as sa
 from dicom_node.ledger import deliveries
 from dicom_node.ledger.deliveries import SUPERSEDED, WAITING
 from dicom_node.ledger.generations import (
-    FAILED,
-    REFUSED,
-    REPORTED,
     SEALED,
     WITHDRAWN,
     WITHHELD,
@@ -57,34 +54,6 @@ class Withdrawal:
     generation_id: int
     number: int
     at: float
-
-
-def former_results(connection: sa.Connection, study_uid: str, before: int) -> dict[str, list[RecordedResult]]:
-    """Return the results that stand of the last generation that was recorded before another one, by model.
-
-    What the node failed to read says nothing new: then the results before it stand too.
-    """
-    recorded = sa.and_(
-        generation.c.study_uid == study_uid,
-        generation.c.number < before,
-        generation.c.state.in_([REPORTED, REFUSED]),
-    )
-    spoke = sa.or_(generation.c.reason_code.is_(None), generation.c.reason_code != FAILED)
-    last = sa.select(sa.func.coalesce(sa.func.max(generation.c.number), 0)).where(recorded, spoke).scalar_subquery()
-    columns = [result.c[name] for name in RecordedResult.__dataclass_fields__]
-    query = (
-        sa.select(generation.c.number, *columns)
-        .join(generation, result.c.generation_id == generation.c.id)
-        .where(recorded, generation.c.number >= last, result.c.withdrawn_by.is_(None))
-        .order_by(result.c.id)
-    )
-    found: dict[str, tuple[int, list[RecordedResult]]] = {}
-    for number, *values in connection.execute(query):
-        one = RecordedResult(*values)
-        if found.get(one.model, (0, []))[0] < number:
-            found[one.model] = (number, [])
-        found[one.model][1].append(one)
-    return {model: results for model, (_, results) in found.items()}
 
 
 def withdrawn_models(connection: sa.Connection, read: Generation) -> frozenset[str]:
@@ -195,8 +164,11 @@ def _holders(connection: sa.Connection, generation_id: int, uid: str) -> tuple[s
 
 
 def _may_have(state: str, attempts: int) -> bool:
-    """Return whether the end of an attempt is not known; the one that finds a delivery superseded sends nothing."""
-    return (state == WAITING and attempts > 0) or (state == SUPERSEDED and attempts > 1)
+    """Return whether the end of an attempt is not known.
+
+    The attempt that finds a delivery superseded sends nothing, and the end of the one that was rejected is known.
+    """
+    return (state == WAITING and attempts > 0) or (state in (SUPERSEDED, deliveries.REJECTED) and attempts > 1)
 
 
 def begin_withdrawal(

@@ -52,3 +52,30 @@ def test_a_command_that_is_killed_and_given_again_is_done_once(
     assert set(peer.received) <= recorded
     notes = [one for one in peer.datasets() if one.SOPClassUID == REJECTION_NOTE]
     assert int(checkpoint.startswith("withdrawal")) == len(notes)
+
+
+def test_a_withdrawal_of_a_node_that_was_killed_is_sent_though_the_study_is_read_again_before_it(
+    tmp_path: Path, chest_film: Path
+) -> None:
+    with pacs() as peer:
+        node = NodeProcess(tmp_path / "node", peer.destination())
+        node.start()
+        try:
+            send_until_acknowledged(node.port, as_study(chest_film, tmp_path / "film.dcm", 1))
+            node.delivered(STUDY_UID)
+            sent = set(peer.received)
+            node.kill()
+            assert 0 == node.command("withdraw", STUDY_UID, "--reason", "quality").returncode
+            assert 0 == node.command("rerun", STUDY_UID).returncode
+            node.start()
+            node.delivered(STUDY_UID, generation=2)
+            node.delivered(STUDY_UID, generation=3)
+        finally:
+            node.stop()
+
+    (note,) = [one for one in peer.datasets() if one.SOPClassUID == REJECTION_NOTE]
+    (study,) = note.CurrentRequestedProcedureEvidenceSequence
+    series = list(study.ReferencedSeriesSequence)
+    named = {one.ReferencedSOPInstanceUID for each in series for one in each.ReferencedSOPSequence}
+    assert sent == named, "what was sent before, and nothing of the new result"
+    assert len(set(peer.received) - sent - {note.SOPInstanceUID}) == len(sent)

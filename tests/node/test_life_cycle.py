@@ -263,3 +263,16 @@ def test_a_model_that_gave_no_result_is_named_with_those_that_did(
     assert 1 == done.returncode
     assert "--model: 'nobody'" in done.stderr
     assert "pneumonia-lite0" in done.stderr
+
+
+def test_a_study_of_which_an_image_is_lost_on_disk_is_not_read_again(
+    hospital: Hospital, chest_film: Path, tmp_path: Path
+) -> None:
+    study_uid = read_once(hospital, chest_film, tmp_path, 211)
+    (instance,) = (hospital.node.explain(study_uid) or {})["instances"]
+    (hospital.node.data / "spool" / instance["path"]).unlink()
+
+    done = hospital.node.command("rerun", study_uid)
+
+    assert 1 == done.returncode
+    assert "1 of 1 received instances are lost on disk" in " ".join(done.stderr.split())

@@ -14,6 +14,7 @@ from dicom_node.ledger import deliveries, generations, probes, views
 from dicom_node.ledger.database import migrate, open_database, writing
 from dicom_node.ledger.generations import Generation
 from dicom_node.ledger.schema import generation
+from dicom_node.ledger.turns import Turns
 from dicom_node.results import Results
 from dicom_node.stages import DeliverStage
 from structured_reports.port import DICOM, ResultObject
@@ -66,7 +67,7 @@ def recorded(database: sa.Engine, folder: Path, pacs: FakePacs) -> tuple[Deliver
         outcome = {"state": generations.REPORTED, "recorded_at": 1.0}
         generations.record_results(connection, key, outcome, [], made)
         delivery_id = generations.open_delivery(connection, key, pacs.name)
-    return DeliverStage(database, results, {pacs.name: pacs}), delivery_id
+    return DeliverStage(database, results, {pacs.name: pacs}, Turns(database)), delivery_id
 
 
 def proof(database: sa.Engine) -> list[tuple[str, str]]:

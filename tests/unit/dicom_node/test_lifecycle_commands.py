@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_node.former import is_of
-from dicom_node.ledger import lifecycle
+from dicom_node.ledger import lifecycle, versions
 from dicom_node.ledger.database import writing
 from dicom_node.ledger.lifecycle import Sent
 from dicom_node.pipeline import Reading, StudyResult
@@ -188,7 +188,7 @@ def test_a_study_that_the_node_fails_to_read_replaces_no_result_of_a_model(datab
         pass
 
     with database.connect() as connection:
-        former = lifecycle.former_results(connection, STUDY, 3)
+        former = versions.former_results(connection, STUDY, 3)
 
     assert {"a 1", "b 1", ""} == set(former)
     assert "failed" == failing.generations()[1]["reason_code"]

@@ -17,6 +17,7 @@ from dicom_node.ledger import deliveries, generations, views
 from dicom_node.ledger.arrivals import Arrivals
 from dicom_node.ledger.database import writing
 from dicom_node.ledger.generations import seal_due
+from dicom_node.ledger.turns import Turns
 from dicom_node.node import Node
 from dicom_node.pipeline import Reading, StudyResult
 from dicom_node.receive.index import Opened, Released, Stored
@@ -121,7 +122,7 @@ def stages(
     results, queue = Results(folder / "objects"), Queue()
     destinations = {destination.name: destination}
     read = ReadStage(database, spool, results, FakePipeline(error, result), queue, destinations)  # type: ignore[arg-type]
-    return Stages(database, read, DeliverStage(database, results, destinations), queue)
+    return Stages(database, read, DeliverStage(database, results, destinations, Turns(database)), queue)
 
 
 def arrive(database: sa.Engine, number: int = 1) -> None:
@@ -312,7 +313,7 @@ def test_a_destination_that_is_no_longer_configured_is_named(database: sa.Engine
     arrive(database)
     node = stages(database, tmp_path)
     node.read(1, "first")
-    without = DeliverStage(database, node.deliver.results, {})
+    without = DeliverStage(database, node.deliver.results, {}, Turns(database))
 
     without(1, "first")
 
