@@ -66,16 +66,27 @@ def _faults(study: DemoStudy, told: dict[str, Any], received: list[Path], report
         faults.append(f"{len(told['generations'])} results of one study")
     if (generation["state"] == "reported") != (study.expected == "read"):
         faults.append(f"expected to be {study.expected}, was {generation['state']}")
-    recorded = {one["uid"]: one for one in generation["results"] if one["media_type"] == "application/dicom"}
     arrived = {str(pydicom.dcmread(file, stop_before_pixels=True).SOPInstanceUID): file for file in received}
-    if set(recorded) != set(arrived):
-        faults.append(f"{len(recorded)} objects made, {len(arrived)} arrived")
+    faults += _arrival_faults(generation, set(arrived))
     source = pydicom.dcmread(study.file, stop_before_pixels=True)
     for file in arrived.values():
         faults += _identity_faults(source, file)
     if len(reports) != 1:
         faults.append(f"{len(reports)} DiagnosticReports")
     faults += _score_faults(generation, received)
+    return faults
+
+
+def _arrival_faults(generation: dict[str, Any], arrived: set[str]) -> list[str]:
+    """A result is made in several forms, alternatives to each other; one of them comes, and nothing else."""
+    forms: dict[str, set[str]] = {}
+    for one in (one for one in generation["results"] if one["media_type"] == "application/dicom"):
+        forms.setdefault(one["alternative_to"] or one["uid"], set()).add(one["uid"])
+    faults = [
+        f"{len(form & arrived)} forms of one result arrived" for form in forms.values() if len(form & arrived) != 1
+    ]
+    if unknown := arrived - set().union(*forms.values()):
+        faults.append(f"{len(unknown)} objects arrived that were not made")
     return faults
 
 
