@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from dicom_node.films import Answered, Source
 from dicom_node.former import replaceable
 from dicom_node.ledger.generations import FAILED
+from dicom_node.observe.events import name_of
 from dicom_node.roster import Roster
 from dicom_node.routing import described, facts_of
 from dicom_node.settings import Settings
@@ -208,26 +209,26 @@ class Pipeline:
         answered = opinion.best
         source = answered.source
         number, word = self.roster.label(slot)
-        begun = time.time()
+        begun, header = time.time(), header_of(source.path)
         try:
             prediction = answered.prediction
+            request = ReportRequest(
+                source=header,
+                display=answered.display,
+                outcome=prediction,
+                equipment=self.equipment,
+                made_at=made_at,
+                generation=generation,
+                notice=self.settings.report.notice,
+                heatmap=slot.settings.heatmap,
+                slices=answered.slices,
+                model_number=number,
+                model_word=word,
+                former=former,
+            )
         except Exception as error:  # whatever cannot be made of one model's answer, the results of others stand
             reason = f"no prediction of {slot.name} can be made ({type(error).__name__}: {error})"
             return Reading(slot.name, Refusal(FAILED, reason), source, (), answered.spans)
-        request = ReportRequest(
-            source=header_of(source.path),
-            display=answered.display,
-            outcome=prediction,
-            equipment=self.equipment,
-            made_at=made_at,
-            generation=generation,
-            notice=self.settings.report.notice,
-            heatmap=slot.settings.heatmap,
-            slices=answered.slices,
-            model_number=number,
-            model_word=word,
-            former=former,
-        )
         built = self._built(request, slot.settings.objects)
         if isinstance(built, Refusal):
             return Reading(slot.name, built, source, (), answered.spans)
@@ -244,6 +245,11 @@ class Pipeline:
         except ReportError as error:
             # Fail closed: an object that might name somebody else goes nowhere. `status` shows the study.
             return Refusal("header", f"no result can be made: {error}")
+        except (OSError, MemoryError):
+            raise  # the disk or the machine, not the study: it is read again later
+        except Exception as error:
+            # Whatever a library raises on one header or map: its message may hold a name, its kind does not.
+            return Refusal(FAILED, f"no result can be made: unexpected {name_of(error)}")
 
 
 def header_of(path: Path) -> Dataset:

@@ -135,7 +135,7 @@ class Model(Classifier[Preprocessing]):
             return None
         evidence = film.geometry.to_source(np.maximum(cam, 0.0))
         peak = float(evidence.max())
-        return evidence / np.float32(peak) if peak > 0.0 else None
+        return None if peak <= 0.0 else evidence / np.float32(peak)  # NaN goes on, and is refused
 
 
 @dataclass(frozen=True)
