@@ -12,7 +12,7 @@ from fractions import Fraction
 from pydicom.dataset import Dataset
 
 from structured_reports.header import SourceHeader
-from structured_reports.summary_films import pixel_aspect
+from structured_reports.spacing import pixel_aspect
 
 _LINEAR = "LINEAR"
 _FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")  # VOILUTFunction, enumerated values (PS3.3 C.11.2.1.3)

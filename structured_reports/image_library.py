@@ -13,6 +13,7 @@ from structured_reports import codes
 from structured_reports.content import ACQUISITION_CONTEXT, CONTAINS, coded, concept, container, number, words
 from structured_reports.header import SourceHeader
 from structured_reports.slices import Slice, Slices
+from structured_reports.spacing import spacing_mm
 
 # CID 29, the modalities that a film or a series of slices may name
 _MODALITIES = {
@@ -85,11 +86,11 @@ def _orientation(header: SourceHeader) -> list[sr.ContentItem]:
 
 
 def _spacing(header: SourceHeader) -> list[sr.ContentItem]:
-    value = header.get("ImagerPixelSpacing") or header.get("PixelSpacing")
-    if not value or len(value) != 2 or min(float(part) for part in value) <= 0:
+    spacing = spacing_mm(header)
+    if spacing is None:
         return []
     names = (codes.VERTICAL_SPACING, codes.HORIZONTAL_SPACING)
     return [
-        number(name, float(part), codes.MILLIMETER, ACQUISITION_CONTEXT)
-        for name, part in zip(names, value, strict=True)
+        number(name, distance, codes.MILLIMETER, ACQUISITION_CONTEXT)
+        for name, distance in zip(names, spacing, strict=True)
     ]

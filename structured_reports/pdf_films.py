@@ -12,7 +12,8 @@ from structured_reports.header import SourceHeader
 from structured_reports.pdf_paper import DARK, MARGIN_MM, WIDTH_MM, Paper
 from structured_reports.port import ReportRequest
 from structured_reports.selection import mapped_scores
-from structured_reports.summary_films import mapped, pixel_aspect
+from structured_reports.spacing import pixel_aspect
+from structured_reports.summary_films import mapped
 from structured_reports.text import NOT_AN_OUTLINE
 
 _GAP = 6.0

@@ -27,6 +27,7 @@ _TEXT_WIDTH = WIDTH_MM - 2 * MARGIN_MM
 _SECOND_COLUMN = 112.0
 _SMALL, _LINE = 8.0, 3.9  # points and millimeters
 _FOOTER = HEIGHT_MM - MARGIN_MM
+_LEAST_OF_FILMS = 55.0  # with captions and distances
 _UNVERIFIED = "Preliminary result of software, not verified by a physician. Read the source image first."
 
 
@@ -38,9 +39,9 @@ def page(request: ReportRequest, prediction: Prediction, header: SourceHeader, t
     paper.text(cut(title, 14, 125, bold=True), MARGIN_MM, 39, 14, bold=True)
     paper.text_to(f"Result of {made_at}", WIDTH_MM - MARGIN_MM, 39, 9, grey=DARK)
     _draw_identity(paper, header)
-    below = draw_findings(paper, prediction, 76)
     context = _context(request, prediction, header)
     top = _FOOTER - _LINE * len(context)
+    below = draw_findings(paper, prediction, 76, top - _LEAST_OF_FILMS)
     draw_films(paper, request, prediction, header, below + 5, top - 5)
     _draw_context(paper, context, top)
     return paper.content()

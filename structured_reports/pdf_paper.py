@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -94,28 +95,42 @@ def width_of(words: str, size: float, *, bold: bool = False) -> float:
     return float(pdfmetrics.stringWidth(words, BOLD if bold else REGULAR, size)) * _MM_PER_POINT
 
 
-def wrapped(words: str, size: float, width: float, most: int) -> list[str]:
-    """Return `words` in at most `most` lines of `width` millimeters; what does not fit ends in three dots."""
-    lines: list[str] = [""]
-    for word in words.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if width_of(longer, size) <= width:
+def wrapped(words: str, size: float, width: float, most: int | None = None, *, bold: bool = False) -> list[str]:
+    """Return `words` in lines of `width` millimeters; a word that is longer is broken.
+
+    Parameters
+    ----------
+    most
+        Number of lines after which the rest is left out, visibly by three dots; None where every word must be shown.
+    """
+    lines = [""]
+    for part in _parts(words, size, width, bold):
+        longer = f"{lines[-1]} {part}".strip()
+        if width_of(longer, size, bold=bold) <= width:
             lines[-1] = longer
-        elif len(lines) == most:
-            lines[-1] = cut(f"{longer} ...", size, width)
-            break
-        elif lines[-1]:
-            lines.append(word)
         else:
-            lines[-1] = word
-    return [cut(line, size, width) for line in lines]
+            lines.append(part)
+    if most is None or len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], cut(" ".join(lines[most - 1 :]), size, width, bold=bold)]
+
+
+def _parts(words: str, size: float, width: float, bold: bool) -> Iterator[str]:
+    """Yield the words, those that are wider than a line in pieces."""
+    for word in words.split():
+        rest = word
+        while len(rest) > 1 and width_of(rest, size, bold=bold) > width:
+            # At least one sign, so that a line that is narrower than it ends too
+            fitting = next((n for n in range(len(rest) - 1, 1, -1) if width_of(rest[:n], size, bold=bold) <= width), 1)
+            yield rest[:fitting]
+            rest = rest[fitting:]
+        yield rest
 
 
 def cut(words: str, size: float, width: float, *, bold: bool = False) -> str:
     """Return `words` within `width` millimeters, shortened visibly where they are longer."""
     if width_of(words, size, bold=bold) <= width:
         return words
-    words = words.removesuffix(" ...")
     while words and width_of(f"{words} ...", size, bold=bold) > width:
         words = words[:-1]
     return f"{words.rstrip()} ..."

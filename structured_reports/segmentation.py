@@ -26,6 +26,7 @@ from structured_reports.port import ReportRequest, ResultObject
 from structured_reports.regions import LEVEL, covered
 from structured_reports.secondary_capture import add_body_part
 from structured_reports.selection import mapped_scores
+from structured_reports.spacing import pair_of
 from structured_reports.text import NOT_AN_OUTLINE, fitted
 from structured_reports.uids import derived_uid
 
@@ -152,9 +153,8 @@ def _stand_in(header: SourceHeader, saliency: NDArray[np.float32]) -> Dataset:
 
 
 def _has_plane(header: SourceHeader) -> bool:
-    return all(
-        header.get(keyword) for keyword in _PLANE if keyword not in ("PositionReferenceIndicator", "SliceThickness")
-    )
+    needed = ("FrameOfReferenceUID", "ImageOrientationPatient", "ImagePositionPatient")
+    return all(header.get(keyword) for keyword in needed) and pair_of(header, "PixelSpacing") is not None
 
 
 def _name_dimensions(dataset: Dataset) -> None:

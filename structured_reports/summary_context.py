@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-from PIL import ImageDraw
-
 from inference.types import Familiarity, Prediction, ReferenceCase
-from structured_reports.port import Refusal
-from structured_reports.typeset import GREY, WHITE, centred, wrapped
-
-_SIZE = 22
-_LINE = 28
+from structured_reports.summary_layout import Block, gap, paragraph
+from structured_reports.typeset import GREY, WHITE
 
 
-def context_lines(outcome: Prediction | Refusal, width: float) -> list[str]:
-    """Return what the page says of it, in lines of at most `width`; none where the model knows of nothing."""
-    if isinstance(outcome, Refusal):
-        return []
-    lines = _likeness(outcome.familiarity, width) if outcome.familiarity else []
-    if outcome.card.references:
-        lines += wrapped(f"Literature: {'; '.join(outcome.card.references)}", _SIZE, width, most=2)
-    return lines
+def context(prediction: Prediction) -> list[Block]:
+    """Return what the page says of it; nothing where the model knows of nothing."""
+    blocks = _likeness(prediction.familiarity) if prediction.familiarity else []
+    if prediction.card.references:
+        words = f"Literature: {'; '.join(prediction.card.references)}"
+        blocks.append(paragraph(words, GREY, most=2))
+    return [gap(10), *blocks] if blocks else []
 
 
-def height_of(lines: list[str]) -> int:
-    """Return how many pixels high the lines are."""
-    return _LINE * len(lines)
-
-
-def draw_context(draw: ImageDraw.ImageDraw, lines: list[str], middle: float, top: float) -> None:
-    """Draw the lines; the first, which says what the score is worth, stands out."""
-    for number, line in enumerate(lines):
-        centred(draw, line, (middle, top + _LINE * (number + 0.5)), _SIZE, GREY if number else WHITE)
-
-
-def _likeness(familiarity: Familiarity, width: float) -> list[str]:
+def _likeness(familiarity: Familiarity) -> list[Block]:
+    """Return the distance, which says what the score is worth and stands out, and the nearest cases."""
     words = (
         f"Distance {familiarity.distance:.2f} from the films that the model knows "
         "(1.00 = the edge of what the model accepts)"
     )
-    lines = wrapped(words, _SIZE, width, most=1)
+    blocks = [paragraph(words, WHITE)]
     if familiarity.nearest:
-        nearest = "; ".join(map(_case, familiarity.nearest))
-        lines += wrapped(f"Most similar reference films: {nearest}", _SIZE, width, most=2)
-    return lines
+        nearest = f"Most similar reference films: {'; '.join(map(_case, familiarity.nearest))}"
+        blocks.append(paragraph(nearest, GREY, most=2))
+    return blocks
 
 
 def _case(case: ReferenceCase) -> str:

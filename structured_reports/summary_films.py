@@ -7,51 +7,76 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from inference.types import Prediction, Score
+from inference.types import Score
 from structured_reports.colour import INFERNO_CUT, overlaid
 from structured_reports.header import SourceHeader
 from structured_reports.port import ReportRequest
 from structured_reports.regions import LEVEL, regions_of
-from structured_reports.selection import leading_score, mapped_scores
-from structured_reports.text import NOT_AN_OUTLINE, percent
+from structured_reports.selection import mapped_scores
+from structured_reports.spacing import pixel_aspect
+from structured_reports.summary_layout import LINE, MIDDLE, SMALLEST_TEXT, Block, gap
+from structured_reports.text import NOT_AN_OUTLINE
 from structured_reports.typeset import (
     AMBER,
     GREY,
     WHITE,
+    Colour,
     centred,
-    fitting_size,
     from_left,
     from_right,
     outline,
     wrapped,
 )
 
-_TOP, _BOTTOM = 200, 808
-_WIDEST = 720
-_MIDDLE, _LEFT, _RIGHT = 800, 420, 1180
-_CAPTION, _DETAIL, _REMARK = 834, 864, 894
+_HIGHEST, _WIDEST = 560, 720
+_LEFT, _RIGHT = 420, 1180
+_CAPTION_SIZE = 24
 _LEGEND_HALF = 210
 
+_Line = tuple[str, int, Colour]
+"""Words, size, colour."""
 
-def draw_films(
-    page: Image.Image,
-    draw: ImageDraw.ImageDraw,
-    request: ReportRequest,
-    prediction: Prediction,
-    header: SourceHeader,
-) -> None:
-    """Draw one film, or two where a map may be shown, each with its captions."""
+
+def films(request: ReportRequest, header: SourceHeader) -> list[Block]:
+    """Return one film, or two where a map may be shown, and their captions."""
     if request.display is None:
         raise ValueError("a prediction needs its film")
     shown = mapped_scores(request)
-    at = _LEFT if shown else _MIDDLE
     size = _page_size(request.display, pixel_aspect(header))
     film = np.asarray(cv2.resize(request.display, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    _paste(page, np.repeat(film[..., None], 3, axis=2), at)
-    _draw_source_caption(draw, request, header, prediction, at)
+    pictures = [(np.repeat(film[..., None], 3, axis=2), _LEFT if shown else MIDDLE)]
+    captions = [(_source_caption(request, header), pictures[0][1])]
     if shown:
-        _paste(page, mapped(film, shown[0]), _RIGHT)
-        _draw_legend(draw)
+        pictures.append((mapped(film, shown[0]), _RIGHT))
+        captions.append((_map_caption(shown[0]), _RIGHT))
+    legend = [Block(LINE, _draw_legend)] if shown else []
+    return [_pictures(pictures), gap(10), _captions(captions), *legend]
+
+
+def _pictures(pictures: list[tuple[NDArray[np.uint8], int]]) -> Block:
+    """Return pictures around their columns."""
+    height = max(len(picture) for picture, _ in pictures)
+
+    def draw(page: Image.Image, top: int) -> None:
+        for picture, middle in pictures:
+            page.paste(Image.fromarray(picture), (middle - picture.shape[1] // 2, top))
+
+    return Block(height, draw)
+
+
+def _captions(captions: list[tuple[list[_Line], int]]) -> Block:
+    """Return lines below pictures."""
+
+    def draw(page: Image.Image, top: int) -> None:
+        for lines, middle in captions:
+            for number, (words, size, colour) in enumerate(lines):
+                centred(ImageDraw.Draw(page), words, (middle, top + LINE * (number + 0.5)), size, colour)
+
+    return Block(LINE * max(len(lines) for lines, _ in captions), draw)
+
+
+def _lines(words: str, size: int, colour: Colour) -> list[_Line]:
+    return [(line, size, colour) for line in wrapped(words, size, _WIDEST) if line]
 
 
 def mapped(film: NDArray[np.uint8], score: Score) -> NDArray[np.uint8]:
@@ -66,34 +91,24 @@ def mapped(film: NDArray[np.uint8], score: Score) -> NDArray[np.uint8]:
     return picture
 
 
-def _page_size(film: NDArray[np.uint8], pixel_aspect: float) -> tuple[int, int]:
+def _page_size(film: NDArray[np.uint8], aspect: float) -> tuple[int, int]:
     """Return columns and rows on the page, in the proportions of the body."""
     rows, columns = film.shape
-    scale = min((_BOTTOM - _TOP) / (rows * pixel_aspect), _WIDEST / columns)
-    return max(1, round(columns * scale)), max(1, round(rows * pixel_aspect * scale))
+    scale = min(_HIGHEST / (rows * aspect), _WIDEST / columns)
+    return max(1, round(columns * scale)), max(1, round(rows * aspect * scale))
 
 
-def pixel_aspect(header: SourceHeader) -> float:
-    """Return height by width of a pixel (PS3.3 10.7.1.3 and C.7.6.3.1.7)."""
-    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"):
-        value = header.get(keyword)
-        if value and len(value) == 2 and min(float(part) for part in value) > 0:
-            return float(value[0]) / float(value[1])
-    return 1.0
+def _source_caption(request: ReportRequest, header: SourceHeader) -> list[_Line]:
+    return [*_lines(_caption(request), _CAPTION_SIZE, WHITE), *_lines(_source_words(header), SMALLEST_TEXT, GREY)]
 
 
-def _paste(page: Image.Image, picture: NDArray[np.uint8], middle: int) -> None:
-    rows, columns = picture.shape[:2]
-    page.paste(Image.fromarray(picture), (middle - columns // 2, (_TOP + _BOTTOM - rows) // 2))
-
-
-def _draw_source_caption(
-    draw: ImageDraw.ImageDraw, request: ReportRequest, header: SourceHeader, prediction: Prediction, middle: int
-) -> None:
-    caption = _caption(request)
-    centred(draw, caption, (middle, _CAPTION), fitting_size(caption, 24, _WIDEST, 22), WHITE)
-    centred(draw, _source_words(header), (middle, _DETAIL), 22, GREY)
-    _draw_other_scores(draw, prediction, middle)
+def _map_caption(score: Score) -> list[_Line]:
+    """Return whose map it is, since another finding may be above its threshold too, and what the line is."""
+    words = f"amber line: 50 % of peak activation, {NOT_AN_OUTLINE}"
+    return [
+        *_lines(f"AI activation map: {score.finding.name}", _CAPTION_SIZE, WHITE),
+        *_lines(words, SMALLEST_TEXT, GREY),
+    ]
 
 
 def _caption(request: ReportRequest) -> str:
@@ -101,18 +116,6 @@ def _caption(request: ReportRequest) -> str:
     if request.slices is None:
         return "Source image (unchanged)"
     return f"{'Peak of the map' if request.slices.is_peak else 'Middle'}: {request.slices.place}"
-
-
-def _draw_other_scores(draw: ImageDraw.ImageDraw, prediction: Prediction, middle: int) -> None:
-    """Draw what else is above its threshold, or else what else was looked for."""
-    leading = leading_score(prediction)
-    others = [score for score in prediction.scores if score is not leading]
-    called = [score for score in others if score.above]
-    listed = ", ".join(f"{score.finding.name} {percent(score.score)}" for score in called or others)
-    if listed:
-        words = f"Also above threshold: {listed}" if called else f"Also scored: {listed}"
-        line = wrapped(words, 22, _WIDEST, most=1)[0]
-        centred(draw, line, (middle, _REMARK), 22, AMBER if called else GREY)
 
 
 def _source_words(header: SourceHeader) -> str:
@@ -131,15 +134,14 @@ def _source_words(header: SourceHeader) -> str:
     return ", ".join(words)
 
 
-def _draw_legend(draw: ImageDraw.ImageDraw) -> None:
+def _draw_legend(page: Image.Image, top: int) -> None:
     """Draw what the colours mean: relative to this film only."""
-    centred(draw, "AI activation map", (_RIGHT, _CAPTION), 24, WHITE)
-    left, top, bottom = _RIGHT - _LEGEND_HALF, _DETAIL - 8, _DETAIL + 8
+    draw = ImageDraw.Draw(page)
+    left, between = _RIGHT - _LEGEND_HALF, top + LINE / 2
     for step in range(2 * _LEGEND_HALF):
         colour = INFERNO_CUT[step * 256 // (2 * _LEGEND_HALF)]
-        draw.line((left + step, top, left + step, bottom), fill=tuple(int(part) for part in colour))
+        draw.line((left + step, between - 8, left + step, between + 8), fill=tuple(int(part) for part in colour))
     tick = left + round(2 * _LEGEND_HALF * LEVEL)
-    draw.line((tick, top - 5, tick, bottom + 5), fill=AMBER, width=3)
-    from_right(draw, "low", (left - 12, _DETAIL), 22, GREY)
-    from_left(draw, "peak", (_RIGHT + _LEGEND_HALF + 12, _DETAIL), 22, GREY)
-    centred(draw, f"amber line: 50 % of peak activation, {NOT_AN_OUTLINE}", (_RIGHT, _REMARK), 22, GREY)
+    draw.line((tick, between - 13, tick, between + 13), fill=AMBER, width=3)
+    from_right(draw, "low", (left - 12, between), SMALLEST_TEXT, GREY)
+    from_left(draw, "peak", (_RIGHT + _LEGEND_HALF + 12, between), SMALLEST_TEXT, GREY)

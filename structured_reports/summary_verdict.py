@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from PIL import ImageDraw
+from PIL import Image, ImageDraw
 
 from inference.types import Prediction, Score
 from structured_reports.selection import leading_score
+from structured_reports.summary_layout import MIDDLE, SMALLEST_TEXT, TEXT_WIDTH, Block, gap, paragraph
 from structured_reports.text import score_and_threshold, verdict
-from structured_reports.typeset import AMBER, GREY, RULE, WHITE, centred, fitting_size, from_left, from_right
+from structured_reports.typeset import AMBER, BLACK, GREY, RULE, WHITE, fitting_size, from_left, from_right
 
-_TOP, _BOTTOM = 156, 172
 _HALF_WIDTH = 320
-_WIDEST = 1480
+_BAR = 16
 
 
-def draw_verdict(draw: ImageDraw.ImageDraw, prediction: Prediction, middle: float) -> None:
-    """Draw the leading finding with its score and threshold."""
+def verdict_blocks(prediction: Prediction) -> list[Block]:
+    """Return the leading finding with its score and threshold, and the scale below it."""
     score = leading_score(prediction)
     found, threshold = score_and_threshold(score)
     words = f"{score.finding.name.capitalize()}: score {found}  (threshold {threshold})  -  {verdict(score)}"
     if score.above:
         words += ", PLEASE REVIEW"
-    size = fitting_size(words, 38, _WIDEST, 22)
+    size = fitting_size(words, 38, TEXT_WIDTH, 30)
     # White below the threshold: green would say that all is well
-    centred(draw, words, (middle, 112), size, AMBER if score.above else WHITE, bold=True)
-    _draw_scale(draw, score, middle)
+    said = paragraph(words, AMBER if score.above else WHITE, size, bold=True)
+    return [gap(6), said, gap(12), Block(_BAR, lambda page, top: _draw_scale(page, score, top)), gap(24)]
 
 
-def _draw_scale(draw: ImageDraw.ImageDraw, score: Score, middle: float) -> None:
-    left, right = middle - _HALF_WIDTH, middle + _HALF_WIDTH
+def _draw_scale(page: Image.Image, score: Score, top: int) -> None:
+    draw = ImageDraw.Draw(page)
+    left, right, bottom = MIDDLE - _HALF_WIDTH, MIDDLE + _HALF_WIDTH, top + _BAR
     span = right - left
-    draw.rectangle((left, _TOP, right, _BOTTOM), fill=RULE)
+    draw.rectangle((left, top, right, bottom), fill=RULE)
     if score.score > 0:
-        draw.rectangle((left, _TOP, left + span * score.score, _BOTTOM), fill=AMBER if score.above else GREY)
+        draw.rectangle((left, top, left + span * score.score, bottom), fill=AMBER if score.above else GREY)
     tick = left + span * score.finding.threshold
-    draw.rectangle((tick - 3, _TOP - 8, tick + 3, _BOTTOM + 8), fill=(0, 0, 0))
-    draw.rectangle((tick - 1.5, _TOP - 8, tick + 1.5, _BOTTOM + 8), fill=WHITE)
-    between = (_TOP + _BOTTOM) / 2
-    from_right(draw, "0", (left - 14, between), 22, GREY)
-    from_left(draw, "100 %", (right + 14, between), 22, GREY)
+    draw.rectangle((tick - 3, top - 8, tick + 3, bottom + 8), fill=BLACK)
+    draw.rectangle((tick - 1.5, top - 8, tick + 1.5, bottom + 8), fill=WHITE)
+    between = (top + bottom) / 2
+    from_right(draw, "0", (left - 14, between), SMALLEST_TEXT, GREY)
+    from_left(draw, "100 %", (right + 14, between), SMALLEST_TEXT, GREY)

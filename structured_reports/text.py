@@ -13,7 +13,15 @@ NOT_PERFORMED = "AI NOT PERFORMED"
 # A multiplication sign alone would take a result out of the character set of its study
 _ASCII_SIGNS = str.maketrans({"×": "x", "–": "-", "—": "-", "’": "'", "“": '"', "”": '"', "…": "..."})
 
+# Codes of refusals by how far a model came; any other code says nothing of it
+_LOOKED = frozenset({"unfamiliar", "not-finite", "not-probable"})
+_BEGAN = frozenset({"hang"})
+_NOBODY = frozenset({"no-model"})
+
 NOT_AN_OUTLINE = "not a lesion outline"
+
+
+_MOST_DIGITS = 12  # after the point of a percentage; a float32 next to another differs in the sixth
 
 
 def percent(fraction: float, digits: int = 0) -> str:
@@ -22,16 +30,18 @@ def percent(fraction: float, digits: int = 0) -> str:
 
 
 def score_and_threshold(score: Score) -> tuple[str, str]:
-    """Return both in percent, with as many digits as keep them apart.
+    """Return both in percent, with as many digits as show the threshold to a tenth and keep the two apart.
 
-    Rounding alone would print 49.6 % as equal to its threshold of 50 %, below which it is.
+    Rounding alone would print 49.6 % as equal to its threshold of 50 %, below which it is, and a threshold of 46.5 % as
+    46 %, above which a score of 46.4 % would seem to be.
     """
     numbers = (score.score, score.finding.threshold)
-    for digits in range(4):
+    fewest = 0 if abs(numbers[1] * 100 - round(numbers[1] * 100)) < 0.05 else 1
+    for digits in range(fewest, _MOST_DIGITS):
         texts = (percent(numbers[0], digits), percent(numbers[1], digits))
         if texts[0] != texts[1]:
-            break
-    return texts if numbers[0] != numbers[1] else (percent(numbers[0]), percent(numbers[1]))
+            return texts
+    return percent(numbers[0], fewest), percent(numbers[1], fewest)
 
 
 def verdict(score: Score) -> str:
@@ -86,6 +96,17 @@ def sentence(words: str) -> str:
 def model_line(card: ModelCard) -> str:
     """Return name and version of a model."""
     return f"{card.name} {card.version}"
+
+
+def who_looked(refusal: Refusal) -> str:
+    """Return what is certain of who looked at a study without result; each of several models has its own reason."""
+    if refusal.code in _LOOKED:
+        return "A model has looked at this study and gives no result."
+    if refusal.code in _BEGAN:
+        return "A model began to look at this study and was stopped before its answer."
+    if refusal.code in _NOBODY:
+        return "No AI model has looked at this study."
+    return "There is no AI result of this study."
 
 
 def findings_line(outcome: Prediction | Refusal) -> str:

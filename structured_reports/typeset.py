@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 import cv2
@@ -40,25 +41,42 @@ def fitting_size(words: str, size: int, width: float, smallest: int) -> int:
     return max(smallest, min(size, int(size * width / max(width_of(words, size, True), 1.0))))
 
 
-def wrapped(words: str, size: int, width: float, most: int) -> list[str]:
-    """Return `words` in at most `most` lines of `width`; what does not fit ends in three dots."""
-    lines: list[str] = [""]
-    for word in words.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if width_of(longer, size) <= width or not lines[-1]:
+def wrapped(words: str, size: int, width: float, most: int | None = None, *, bold: bool = False) -> list[str]:
+    """Return `words` in lines of at most `width`; a word that is longer is broken.
+
+    Parameters
+    ----------
+    most
+        Number of lines after which the rest is left out, visibly by three dots; None where every word must be shown.
+    """
+    lines = [""]
+    for part in _parts(words, size, width, bold):
+        longer = f"{lines[-1]} {part}".strip()
+        if width_of(longer, size, bold) <= width:
             lines[-1] = longer
-        elif len(lines) < most:
-            lines.append(word)
         else:
-            lines[-1] = _with_dots(lines[-1], size, width)
-            break
-    return lines
+            lines.append(part)
+    if most is None or len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], _with_dots(lines[most - 1], size, width, bold)]
 
 
-def _with_dots(words: str, size: int, width: float) -> str:
-    """Return `words` with three dots, as many words as leave room for them."""
-    while width_of(f"{words} ...", size) > width and " " in words:
-        words = words.rsplit(" ", 1)[0]
+def _parts(words: str, size: int, width: float, bold: bool) -> Iterator[str]:
+    """Yield the words, those that are wider than a line in pieces."""
+    for word in words.split():
+        rest = word
+        while len(rest) > 1 and width_of(rest, size, bold) > width:
+            # At least one sign, so that a line that is narrower than it ends too
+            fitting = next((n for n in range(len(rest) - 1, 1, -1) if width_of(rest[:n], size, bold) <= width), 1)
+            yield rest[:fitting]
+            rest = rest[fitting:]
+        yield rest
+
+
+def _with_dots(words: str, size: int, width: float, bold: bool) -> str:
+    """Return `words` with three dots, as many words or signs as leave room for them."""
+    while words and width_of(f"{words} ...", size, bold) > width:
+        words = words.rsplit(" ", 1)[0] if " " in words else words[:-1]
     return f"{words} ..."
 
 

@@ -27,7 +27,7 @@ def line_colour(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def heat_colour(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return where a heatmap is warm, without the band of text below it."""
     warm = picture[..., 0].astype(int) - picture[..., 2].astype(int) > 60
-    warm[int(0.9 * len(warm)) :] = False
+    warm[int(0.8 * len(warm)) :] = False
     return np.asarray(warm)
 
 
@@ -45,6 +45,19 @@ def likeness(view: View, film: NDArray[np.uint8]) -> float:
     shown = cv2.cvtColor(view.picture[top:bottom, left:right], cv2.COLOR_RGB2GRAY)
     small = [cv2.resize(one, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).ravel() for one in (shown, film)]
     return float(np.corrcoef(small)[0, 1])
+
+
+def covered(view: View, page: NDArray[np.uint8], rows: slice) -> float:
+    """Return the share of the drawn pixels in some rows of a page that a viewer shows dark."""
+    left, top, right, bottom = (round(value) for value in film_area(view.picture, page))
+    shown = cv2.cvtColor(view.picture[top:bottom, left:right], cv2.COLOR_RGB2GRAY)
+    drawn = cv2.resize(page, shown.shape[::-1], interpolation=cv2.INTER_AREA)
+    scale = len(drawn) / len(page)
+    part = slice(round(rows.start * scale), round(rows.stop * scale))
+    letters = drawn[part] > 128
+    # A viewer rounds and smooths otherwise than this does: a letter may lie some pixels beside
+    near = cv2.dilate(shown, np.ones((5, 5), np.uint8))
+    return float((near[part][letters] < 96).mean())
 
 
 def on_film(view: View, film: NDArray[np.uint8]) -> list[Box]:

@@ -6,7 +6,7 @@ import pydicom
 import pytest
 
 from tests.peers.peers import HOST
-from tests.viewer.measures import heat_colour, left_share, likeness, line_colour, on_film
+from tests.viewer.measures import covered, heat_colour, left_share, likeness, line_colour, on_film
 from tests.viewer.results import regions, score
 
 pytestmark = [pytest.mark.peer, pytest.mark.viewer]
@@ -72,6 +72,14 @@ def test_the_summary_page_is_shown(name, views_of, made) -> None:
     view = views_of(name)["summary"]
 
     assert likeness(view, pydicom.dcmread(made[name]["summary"]).pixel_array[..., 1]) > 0.9
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_the_viewer_writes_over_no_word_of_the_summary_page(name, views_of, made) -> None:
+    view, page = views_of(name)["summary"], pydicom.dcmread(made[name]["summary"]).pixel_array[..., 1]
+
+    assert covered(view, page, slice(0, len(page))) < 0.01
+    assert covered(view, page, slice(0, 200)) < 0.01  # the notice alone: little of the page
 
 
 def test_a_result_below_the_threshold_is_a_text_that_says_so(views_of) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,9 +12,27 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from inference.types import Code, Finding, ModelCard, Prediction, Score
+from structured_reports import typeset
 from structured_reports.port import Equipment, Refusal, ReportRequest
 
 Maker = Callable[..., ReportRequest]
+
+
+@dataclass(frozen=True)
+class Written:
+    """Words on a picture.
+
+    Attributes
+    ----------
+    box
+        left, top, right, bottom of what they fill, in pixels from the middle of the lower edge: there lies what is
+        written on a part of a picture.
+    """
+
+    words: str
+    size: int
+    colour: tuple[int, int, int]
+    box: tuple[int, int, int, int]
 
 
 @pytest.fixture
@@ -57,5 +76,34 @@ def request_of(header: Dataset) -> Maker:
         equipment = Equipment("Maker", "Node", "0.1", "SN", "STATION", "2.25.99")
         fixed = {"source": header, "display": display, "outcome": outcome, "equipment": equipment}
         return ReportRequest(**{**fixed, "made_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), **changes})
+
+    return make
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[Written]:
+    """Return a list to which all words are added as they are drawn."""
+    found: list[Written] = []
+    real = typeset._draw
+
+    def draw(canvas, words, at, size, colour, *, anchor, bold=False) -> None:
+        left, top, right, bottom = canvas.textbbox(at, words, font=typeset.font(size), anchor=anchor)
+        middle, rows = canvas.im.size[0] // 2, canvas.im.size[1]
+        box = (round(left) - middle, round(top) - rows, round(right) - middle, round(bottom) - rows)
+        found.append(Written(words, size, colour, box))
+        real(canvas, words, at, size, colour, anchor=anchor, bold=bold)
+
+    monkeypatch.setattr(typeset, "_draw", draw)
+    return found
+
+
+@pytest.fixture
+def unwritten(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], NDArray]], NDArray]:
+    """Return a function that makes a picture without its words."""
+
+    def make(picture: Callable[[], NDArray]) -> NDArray:
+        with monkeypatch.context() as patch:
+            patch.setattr(typeset, "_draw", lambda *args, **options: None)
+            return picture()
 
     return make

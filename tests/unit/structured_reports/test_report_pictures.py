@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from inference.types import Familiarity, ReferenceCase
-from structured_reports import summary_films, summary_verdict, typeset
+from structured_reports import spacing, summary_films, typeset
 from structured_reports.colour import INFERNO_CUT, opacity, overlaid
 from structured_reports.header import read_header
 from structured_reports.heatmap import heatmap, heatmap_picture
-from structured_reports.summary import SMALLEST_TEXT, summary_picture
-from structured_reports.summary_context import context_lines
+from structured_reports.port import Refusal
+from structured_reports.summary import summary_picture
+from structured_reports.summary_layout import BETWEEN_CORNERS, CLEAR_ABOVE, CLEAR_BELOW, HEIGHT, SMALLEST_TEXT, WIDTH
 
 
 def _colourful(picture: np.ndarray) -> np.ndarray:
@@ -54,9 +55,12 @@ def test_anatomy_stays_visible_under_the_peak() -> None:
 def test_the_corners_of_the_heatmap_are_left_to_the_viewer(square, score_of, request_of) -> None:
     score = score_of(0.9, saliency=square)
 
-    band = heatmap_picture(request_of(score), score)[-17:]
+    request = request_of(score)
+    picture, bare = heatmap_picture(request, score), overlaid(request.display, square)
 
-    assert np.ptp(np.concatenate([band[:, :54], band[:, -54:]], axis=1)) == 0
+    assert np.array_equal(picture[-60:, :50], bare[-60:, :50])
+    assert np.array_equal(picture[-60:, -50:], bare[-60:, -50:])
+    assert not np.array_equal(picture[-17:], bare[-17:])
 
 
 @pytest.mark.parametrize(("value", "switch"), [(0.4, True), (0.9, False)])
@@ -70,53 +74,182 @@ def test_the_summary_shows_no_map_below_the_threshold_or_switched_off(
 ) -> None:
     request = request_of(score_of(value, saliency=square), heatmap=switch)
 
-    films = summary_picture(request, read_header(request.source))[200:808]
+    page = summary_picture(request, read_header(request.source))
+    score_and_notice = 290
 
-    assert not _colourful(films).any()
+    assert not _colourful(page[score_and_notice:]).any()
 
 
 @pytest.mark.parametrize("value", [0.1, 0.9, None])
-def test_no_text_of_the_summary_is_smaller_than_22_pixels(value, square, score_of, request_of, monkeypatch) -> None:
-    sizes = []
-    real = typeset._draw
-    monkeypatch.setattr(typeset, "_draw", lambda *a, **k: (sizes.append(a[3]), real(*a, **k)))
-    request = request_of(*([] if value is None else [score_of(value, saliency=square)]), notice="LONG " * 60)
+def test_a_long_notice_is_wrapped_not_made_small_or_cut(value, square, score_of, request_of, written) -> None:
+    notice = "LONG " * 60
+    request = request_of(*([] if value is None else [score_of(value, saliency=square)]), notice=notice)
 
     summary_picture(request, read_header(request.source))
 
-    assert min(sizes) >= SMALLEST_TEXT
+    assert min(one.size for one in written) >= SMALLEST_TEXT
+    assert notice.split() == [word for one in written if one.words.startswith("LONG") for word in one.words.split()]
 
 
 def test_a_film_keeps_the_proportions_of_the_body(header, score_of, request_of) -> None:
     header.PixelSpacing = [0.4, 0.2]  # a row is twice as high as a column is wide
 
-    assert summary_films._page_size(
-        np.zeros((300, 400), np.uint8), summary_films.pixel_aspect(read_header(header))
-    ) == (405, 608)
+    assert summary_films._page_size(np.zeros((300, 400), np.uint8), spacing.pixel_aspect(read_header(header))) == (
+        373,
+        560,
+    )
 
 
-def test_a_spacing_of_zero_is_no_spacing(header) -> None:
-    header.PixelSpacing = [0, 0]
-
-    assert summary_films.pixel_aspect(read_header(header)) == 1.0
-
-
-def test_the_patient_is_not_drawn(header, score_of, request_of) -> None:
-    request = request_of(score_of(0.1))
-    before = summary_picture(request, read_header(header))
+def test_the_patient_is_not_drawn(header, square, score_of, request_of) -> None:
+    score = score_of(0.9, saliency=square)
+    request = request_of(score)
+    before = summary_picture(request, read_header(header)), heatmap_picture(request, score)
     header.PatientName, header.PatientID, header.AccessionNumber = "Other^Name", "OTHER", "OTHER"
+    header.PatientBirthDate, header.PatientSex, header.ReferringPhysicianName = "19510203", "F", "Other^Doctor"
 
-    assert np.array_equal(before, summary_picture(request, read_header(header)))
+    after = summary_picture(request, read_header(header)), heatmap_picture(request, score)
+
+    assert all(map(np.array_equal, before, after))
 
 
-def test_the_page_says_so_if_nothing_was_read(request_of, monkeypatch) -> None:
-    drawn = []
-    monkeypatch.setattr(typeset, "_draw", lambda draw, words, *a, **k: drawn.append(words))
+def test_no_word_of_a_picture_comes_from_the_identity_of_the_patient(
+    header, square, score_of, request_of, written
+) -> None:
+    header.PatientName, header.PatientID, header.AccessionNumber = "Wxyzname^Jane", "ID-4711", "ACC-4712"
+    header.StudyDescription, header.StudyID, header.OtherPatientNames = "Wxyzstudy", "ST-4713", "Wxyzother^Jane"
+    score = score_of(0.9, saliency=square)
+    for request in (request_of(score), request_of(score_of(0.1)), request_of()):
+        summary_picture(request, read_header(header))
+    heatmap_picture(request_of(score), score)
+
+    drawn = " ".join(one.words for one in written)
+    assert "Pneumonia" in drawn
+    assert [] == [part for part in ("Wxyz", "4711", "4712", "4713", "Jane") if part.lower() in drawn.lower()]
+
+
+def test_the_page_says_so_if_nothing_was_read(request_of, written) -> None:
     request = request_of()
 
     summary_picture(request, read_header(request.source))
 
-    assert {"AI NOT PERFORMED", "No chest film.", "reason code: NOT_A_CHEST_FILM"} <= set(drawn)
+    assert {"AI NOT PERFORMED", "No chest film.", "reason code: NOT_A_CHEST_FILM"} <= {one.words for one in written}
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("no-model", "No AI model has looked at this study."),
+        ("unfamiliar", "A model has looked at this study and gives no result."),
+        ("not-finite", "A model has looked at this study and gives no result."),
+        ("hang", "A model began to look at this study and was stopped before its answer."),
+        ("modality", "There is no AI result of this study."),
+    ],
+)
+def test_a_refusal_claims_of_the_models_only_what_is_true(code, said, request_of, written) -> None:
+    request = request_of(outcome=Refusal(code, "a reason"), display=None)
+
+    summary_picture(request, read_header(request.source))
+
+    assert f"{said} The images are to be read as always." in [one.words for one in written]
+
+
+def _long_findings(score_of, saliency, number: int) -> list:
+    long = "finding with a name that is as long as those of no vocabulary that anybody has ever read aloud, number"
+    return [score_of(0.6 + 0.001 * n, saliency=saliency, name=f"{long} {n}x") for n in range(number)]
+
+
+@pytest.mark.parametrize("number", [2, 18, 60])
+def test_every_finding_above_its_threshold_is_named_with_its_score(
+    number, square, score_of, request_of, written
+) -> None:
+    request = request_of(*_long_findings(score_of, square, number))
+
+    page = summary_picture(request, read_header(request.source))
+
+    drawn = " ".join(one.words for one in written)
+    assert [] == [n for n in range(number) if f"{n}x" not in drawn]
+    assert number - 1 == drawn.count("(threshold 50") - 1
+    assert "..." not in drawn
+    assert [] == [one.words for one in written if not _on_page(one, page)]
+    assert [] == _overlapping(written)
+
+
+def _on_page(one, page) -> bool:
+    left, top, right, bottom = one.box
+    half = WIDTH // 2 - 40
+    return -half <= left and right <= half and (CLEAR_ABOVE - 1) * len(page) <= top and bottom <= -CLEAR_BELOW
+
+
+def _below_the_cine_control(page: np.ndarray) -> int:
+    """Return the row of a page at which the control of OHIF ends, where the page is fitted into its viewport."""
+    columns, rows, end_of_control = 1276, 942, 84
+    scale = min(columns / page.shape[1], rows / len(page))
+    return int((end_of_control - (rows - scale * len(page)) / 2) / scale)
+
+
+def _overlapping(written) -> list:
+    return [
+        (one.words, other.words)
+        for number, one in enumerate(written)
+        for other in written[:number]
+        if one.box[0] < other.box[2] and other.box[0] < one.box[2]
+        and one.box[1] < other.box[3] and other.box[1] < one.box[3]
+    ]  # fmt: skip
+
+
+def test_what_is_below_its_threshold_is_named_too(square, score_of, request_of, written) -> None:
+    request = request_of(score_of(0.9, saliency=square), score_of(0.1, name="effusion"))
+
+    summary_picture(request, read_header(request.source))
+
+    assert "Below threshold: effusion 10 % (threshold 50 %)" in [one.words for one in written]
+
+
+def test_the_map_says_of_which_finding_it_is(square, score_of, request_of, written) -> None:
+    request = request_of(score_of(0.7, saliency=square), score_of(0.9, saliency=square, name="effusion"))
+
+    summary_picture(request, read_header(request.source))
+
+    assert "AI activation map: effusion" in [one.words for one in written]
+
+
+def test_a_long_model_name_leaves_the_time_on_the_page(score_of, request_of, written) -> None:
+    request = request_of(score_of(0.1))
+    card = replace(request.outcome.card, name="model-" * 40)
+    request = replace(request, outcome=replace(request.outcome, card=card))
+
+    page = summary_picture(request, read_header(request.source))
+
+    drawn = [one.words for one in written]
+    assert any(words.startswith("2026-01-02 03:04") for words in drawn)
+    assert card.name in "".join(drawn)
+    assert [] == [one.words for one in written if not _on_page(one, page)]
+
+
+@pytest.mark.parametrize("findings", [0, 1, 18, 60])
+def test_what_viewers_write_over_is_left_to_them(findings, square, score_of, request_of, written) -> None:
+    request = request_of(*[score_of(0.9, saliency=square, name=f"finding {n}") for n in range(findings)])
+
+    page = summary_picture(request, read_header(request.source))
+
+    footer = [one for one in written if one.box[1] > -0.08 * len(page)]
+    assert footer
+    assert not page[: _below_the_cine_control(page)].any()
+    assert [] == [one.words for one in footer if max(-one.box[0], one.box[2]) > BETWEEN_CORNERS / 2]
+
+
+@pytest.mark.parametrize("model", ["m", "model-" * 20])
+def test_nothing_on_a_heatmap_is_cut(model, score_of, request_of, written) -> None:
+    score = score_of(0.9, saliency=np.ones((1000, 820), np.float32), name="finding with a long name " * 4)
+    request = request_of(score)
+    request = replace(request, outcome=replace(request.outcome, card=replace(request.outcome.card, name=model)))
+
+    heatmap_picture(request, score)
+
+    drawn = "".join(one.words for one in written).replace(" ", "")
+    for words in (request.notice, score.finding.name.strip().capitalize(), "not a lesion outline", model):
+        assert words.replace(" ", "") in drawn
+    assert [] == [one.words for one in written if max(-one.box[0], one.box[2]) > 0.32 * 820 + 1]
 
 
 @pytest.mark.parametrize("most", [1, 2])
@@ -126,12 +259,21 @@ def test_words_that_are_cut_stay_in_their_width(most) -> None:
     assert max(typeset.width_of(line, 22) for line in lines) <= 300
 
 
-def test_a_long_verdict_stays_on_the_page(score_of) -> None:
-    words = "X" * 400
+def test_a_word_that_is_longer_than_a_line_is_broken() -> None:
+    lines = typeset.wrapped("short " + "W" * 100 + " end", 22, 300)
 
-    size = typeset.fitting_size(words, 38, summary_verdict._WIDEST, 1)
+    assert max(typeset.width_of(line, 22) for line in lines) <= 300
+    assert "short" + "W" * 100 + "end" == "".join(lines).replace(" ", "")
 
-    assert typeset.width_of(words, size) <= summary_verdict._WIDEST
+
+@pytest.mark.parametrize("name", ["X" * 400, "words " * 60])
+def test_a_long_verdict_stays_whole_on_the_page(name, score_of, request_of, written) -> None:
+    request = request_of(score_of(0.1, name=name))
+
+    page = summary_picture(request, read_header(request.source))
+
+    assert name.capitalize().replace(" ", "") in "".join(one.words for one in written).replace(" ", "")
+    assert [] == [one.words for one in written if not _on_page(one, page)]
 
 
 def _with_context(request):
@@ -141,21 +283,22 @@ def _with_context(request):
     return replace(request, outcome=outcome)
 
 
-def test_the_page_says_how_like_the_film_is_to_those_that_the_model_knows(score_of, request_of) -> None:
-    lines = context_lines(_with_context(request_of(score_of(0.4))).outcome, 1480)
+def test_the_page_says_how_like_the_film_is_to_those_that_the_model_knows(score_of, request_of, written) -> None:
+    request = _with_context(request_of(score_of(0.4)))
 
+    summary_picture(request, read_header(request.source))
+
+    lines = [one.words for one in written]
     assert "Distance 0.42 from the films that the model knows (1.00 = the edge of what the model accepts)" in lines
     assert any("pneumonia (NIH ChestX-ray14 00000075_000.png, similarity 0.93)" in line for line in lines)
     assert "Literature: Doe et al., Films, 2020" in lines
 
 
-def test_what_the_film_is_like_takes_room_of_its_own(score_of, request_of) -> None:
-    request = request_of(score_of(0.4))
-    header = read_header(request.source)
-    without, within = summary_picture(request, header), summary_picture(_with_context(request), header)
+def test_the_page_grows_with_what_it_says(square, score_of, request_of) -> None:
+    scores = [score_of(0.9, saliency=square, name=f"finding {n}") for n in range(18)]
+    heights = [
+        len(summary_picture(request, read_header(request.source)))
+        for request in (request_of(), request_of(*scores), _with_context(request_of(*scores)))
+    ]
 
-    added = len(within) - len(without)
-    assert added > 0
-    assert np.array_equal(without[:914], within[:914])
-    assert np.array_equal(without[914:], within[914 + added :])
-    assert within[914 : 914 + added].any()
+    assert HEIGHT == heights[0] < heights[1] < heights[2]

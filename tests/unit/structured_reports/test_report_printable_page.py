@@ -8,8 +8,9 @@ from pydicom.dataset import Dataset
 from structured_reports.errors import InvalidObjectError
 from structured_reports.header import read_header
 from structured_reports.pdf import pdf
+from structured_reports.pdf_findings import small_print
 from structured_reports.pdf_identity import NOT_KNOWN, NOT_PRINTABLE, identity
-from structured_reports.pdf_paper import cut, is_printable, width_of, wrapped
+from structured_reports.pdf_paper import MARGIN_MM, WIDTH_MM, Paper, cut, is_printable, width_of, wrapped
 
 
 def _of(header: Dataset) -> dict[str, str]:
@@ -76,6 +77,49 @@ def test_lines_stay_in_their_width(words) -> None:
     lines = wrapped(words, 8, 60, most=3)
 
     assert (len(lines) <= 3, max(width_of(line, 8) for line in lines) <= 60) == (True, True)
+
+
+def test_a_word_that_is_longer_than_a_line_is_broken() -> None:
+    lines = wrapped("W" * 90, 8, 60)
+
+    assert ("W" * 90, True) == ("".join(lines), max(width_of(line, 8) for line in lines) <= 60)
+
+
+@pytest.fixture
+def printed(monkeypatch) -> list[tuple[str, float, float]]:
+    """Return a list to which words, their base line and how far they reach are added as they are printed."""
+    found = []
+    real = Paper.text
+
+    def text(paper, words, x, y, size, *, bold=False, grey=0.0) -> None:
+        found.append((words, y, x + width_of(words, size, bold=bold)))
+        real(paper, words, x, y, size, bold=bold, grey=grey)
+
+    monkeypatch.setattr(Paper, "text", text)
+    return found
+
+
+def test_every_finding_above_its_threshold_is_printed(square, score_of, request_of, printed) -> None:
+    names = [f"finding with a name that takes more than one line of its column, {n}x" for n in range(18)]
+
+    pdf(request_of(*[score_of(0.9, saliency=square, name=name) for name in names]), {})
+
+    title = 40
+    words = " ".join(words for words, y, _ in printed if y > title)
+    assert [] == [n for n in range(18) if f" {n}x" not in words]
+    assert "..." not in words
+    assert max(end for _, _, end in printed) <= WIDTH_MM - MARGIN_MM
+
+
+def test_findings_that_have_no_room_are_counted(score_of) -> None:
+    above = [score_of(0.9, name=f"finding {n}x") for n in range(300)]
+
+    size, lines = small_print(above, 20)
+
+    named = sum(f"finding {n}x 90" in " ".join(lines) for n in range(300))
+    assert 10 < named < 300
+    assert f", and {300 - named} more above their threshold: see the Structured Report" in " ".join(lines)
+    assert (6, True) == (size, len(lines) * size * 0.48 <= 20)
 
 
 def test_what_is_cut_says_so() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from structured_reports.text import conclusion, fitted, score_and_threshold, score_line, sentence
 
@@ -13,6 +15,33 @@ def test_a_score_just_below_its_threshold_is_not_printed_as_equal(score_of) -> N
 
 def test_a_score_at_its_threshold_is_printed_as_equal(score_of) -> None:
     assert score_and_threshold(score_of(0.5)) == ("50 %", "50 %")
+
+
+@pytest.mark.parametrize(
+    ("value", "threshold", "printed"),
+    [
+        (0.464, 0.465, ("46.4 %", "46.5 %")),
+        (0.465, 0.465, ("46.5 %", "46.5 %")),
+        (0.46499997, 0.465, ("46.499997 %", "46.500000 %")),
+        (0.9, 0.465, ("90.0 %", "46.5 %")),
+        (0.4651, 0.465, ("46.51 %", "46.50 %")),
+        (0.12, 0.5, ("12 %", "50 %")),
+    ],
+)
+def test_what_is_printed_lies_on_the_side_of_the_threshold_that_the_verdict_says(
+    value, threshold, printed, score_of
+) -> None:
+    assert printed == score_and_threshold(score_of(value, threshold))
+
+
+@given(value=st.floats(0, 1, width=32), threshold=st.floats(0.01, 0.99))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_printed_score_never_contradicts_its_verdict(value, threshold, score_of) -> None:
+    score = score_of(value, threshold)
+
+    found, printed = (float(text.removesuffix(" %")) for text in score_and_threshold(score))
+
+    assert score.above == (found >= printed)
 
 
 def test_a_line_names_finding_score_threshold_and_verdict(score_of) -> None:
