@@ -8,6 +8,9 @@ References
 
 from __future__ import annotations
 
+import math
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,7 +82,7 @@ class Atlas:
         Raises
         ------
         InvalidCardError
-            The file is no atlas.
+            The file is no atlas, or its arrays do not belong together.
         """
         try:
             with np.load(path, allow_pickle=False) as arrays:
@@ -87,9 +90,36 @@ class Atlas:
                 labels, sources = (tuple(map(str, arrays[name])) for name in ("labels", "sources"))
                 mean, whitening, limit = (arrays[name] for name in ("mean", "whitening", "limit"))
                 view = ViewCheck(arrays["view"][:-1], float(arrays["view"][-1])) if "view" in arrays else None
-                return cls(embeddings, labels, sources, mean, whitening, float(limit), view)
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise InvalidCardError(f"{path}: no atlas ({error})") from error
+                atlas = cls(embeddings, labels, sources, mean, whitening, float(limit), view)
+                faults = list(atlas.faults())
+        except (OSError, ValueError, TypeError, LookupError, EOFError, BadZipFile, zlib.error) as error:
+            raise InvalidCardError(
+                f"{path.name}: no atlas: damaged, or another file ({type(error).__name__})"
+            ) from error
+        if faults:
+            raise InvalidCardError("; ".join(f"{path.name}: {fault}" for fault in faults))
+        return atlas
+
+    def faults(self) -> Iterator[str]:
+        """Yield which arrays cannot be those of one atlas."""
+        cases, numbers = len(self.embeddings), self.mean.size
+        if self.embeddings.ndim != 2 or not cases or not 0 < self.embeddings.shape[1] <= numbers:
+            yield f"embeddings: shape {self.embeddings.shape}; one case or more, of 1 to {numbers} channels"
+        if self.mean.ndim != 1:
+            yield f"mean: shape {self.mean.shape}; one number for each of an embedding"
+        for name, told in (("labels", self.labels), ("sources", self.sources)):
+            if len(told) != cases:
+                yield f"{name}: {len(told)}; there are {cases} embeddings, and each has one"
+        if self.whitening.ndim != 2 or len(self.whitening) != numbers or not self.whitening.size:
+            yield f"whitening: shape {self.whitening.shape}; it has a row for each of the {numbers} numbers of the mean"
+        if self.view is not None and self.view.direction.shape != self.mean.shape:
+            yield f"view: {self.view.direction.size} numbers and a bias; the mean has {numbers}"
+        if not (math.isfinite(self.limit) and self.limit > 0.0):
+            yield f"limit: {self.limit}; a finite length above 0"
+        arrays = {"embeddings": self.embeddings, "mean": self.mean, "whitening": self.whitening}
+        if self.view is not None:
+            arrays["view"] = np.append(self.view.direction, self.view.bias)
+        yield from (f"{name}: a value is not finite" for name, each in arrays.items() if not np.isfinite(each).all())
 
     def save(self, path: Path) -> None:
         """Write the atlas."""

@@ -5,11 +5,13 @@ Every fault of a card is reported at once; unknown keys are faults.
 
 from __future__ import annotations
 
+import codecs
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag, ValidationError, field_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, field_validator
 
 from inference.card_faults import faults_of
 from inference.card_input import FILM, VOLUME, InputSection, VolumeSection, kind_of
@@ -29,7 +31,7 @@ from inference.projection import ATTRIBUTES, ON_REQUEST
 from inference.scoring import Scoring
 from inference.types import ModelCard
 
-__all__ = ["CardFile", "CardText", "FindingText", "InputSection", "VolumeSection", "read_card"]
+__all__ = ["CardFile", "CardText", "FindingText", "InputSection", "VolumeSection", "judged", "read_card", "read_table"]
 
 CARD_NAME = "card.toml"
 
@@ -112,6 +114,13 @@ class CardFile(CardText):
         )
 
 
+class _OutputTables(BaseModel):
+    """The tables that must not contradict each other, whatever the others are like."""
+
+    findings: tuple[FindingSection, ...]
+    output: OutputSection = OutputSection()
+
+
 def read_card(folder: Path) -> CardFile:
     """Return the card of a model folder.
 
@@ -122,16 +131,49 @@ def read_card(folder: Path) -> CardFile:
     InvalidCardError
         The card is no TOML, breaks the schema or contradicts itself; every fault is named.
     """
+    card, faults = judged(read_table(folder))
+    if card is None or faults:
+        raise InvalidCardError(f"{folder / CARD_NAME}: " + "; ".join(faults))
+    return card
+
+
+def read_table(folder: Path) -> Mapping[str, Any]:
+    """Return the card of a model folder as it stands, whatever it says.
+
+    Raises
+    ------
+    MissingWeightsError
+        There is no card.
+    InvalidCardError
+        The card is no TOML.
+    """
     path = folder / CARD_NAME
     if not path.is_file():
         raise MissingWeightsError(f"{path}: not found; a model folder has a {CARD_NAME}")
     try:
-        card = CardFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        found = f"byte {error.start} is 0x{error.object[error.start]:02x}"
+        raise InvalidCardError(f"{path}: {found}, which is no UTF-8; the encoding of TOML is UTF-8") from error
+    except (OSError, ValueError) as error:
+        mark = path.read_bytes().startswith(codecs.BOM_UTF8) if path.is_file() else False
+        hint = "; the file begins with a byte order mark, which TOML has not" if mark else ""
+        raise InvalidCardError(f"{path}: no TOML: {error}{hint}") from error
+
+
+def judged(table: Mapping[str, Any]) -> tuple[CardFile | None, list[str]]:
+    """Return a card and everything that is wrong with it; None where it breaks the schema."""
+    try:
+        card = CardFile.model_validate(table)
     except ValidationError as error:
-        raise InvalidCardError(f"{path}: " + "; ".join(faults_of(error))) from error
-    except ValueError as error:
-        raise InvalidCardError(f"{path}: {error}") from error
-    faults = list(contradictions(card.findings, card.output))
-    if faults:
-        raise InvalidCardError(f"{path}: " + "; ".join(faults))
-    return card
+        return None, [*faults_of(error), *contradictions_in(table)]
+    return card, list(contradictions(card.findings, card.output))
+
+
+def contradictions_in(table: Mapping[str, Any]) -> list[str]:
+    """Return what findings and outputs contradict each other in, where they can be read."""
+    try:
+        read = _OutputTables.model_validate(table)
+    except ValidationError:
+        return []
+    return list(contradictions(read.findings, read.output))

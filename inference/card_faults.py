@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,19 +12,27 @@ from pydantic_core import ErrorDetails
 Place = tuple[str | int, ...]
 # Said of a list whose only fault is that its entries have faults.
 FOLLOWS = "after validation"
+# What pydantic calls the forms of a key that has several.
+TRIED = r"^(float|tuple\[.*\])$"
 
 
 def faults_of(error: ValidationError) -> list[str]:
-    """Return each fault as ``key: value: rule``."""
+    """Return each fault as ``key: value: rule``, one of each key."""
     faults = error.errors()
     places = [fault["loc"] for fault in faults]
-    return [f"{place_of(fault['loc'])}: {sentence(fault)}" for fault in faults if not only_follows(fault, places)]
+    said: dict[str, str] = {}
+    for fault in faults:
+        if not only_follows(fault, places):
+            # Of a number, or a list of three in its place, the fault of the number says what is wrong.
+            said.setdefault(place_of(fault["loc"]), sentence(fault))
+    return [f"{place}: {rule}" for place, rule in said.items()]
 
 
 def place_of(location: Place) -> str:
-    """Return the key of a fault as it stands in the file, without the name of the schema that was chosen for it."""
+    """Return the key of a fault as it stands in the file, without the names of the schemas that were tried for it."""
     is_input = len(location) > 1 and location[0] == "input"
-    return ".".join(map(str, (location[0], *location[2:]) if is_input else location)) or "card"
+    parts = (location[0], *location[2:]) if is_input else location
+    return ".".join(str(part) for part in parts if not re.match(TRIED, str(part))) or "card"
 
 
 def only_follows(fault: ErrorDetails, places: list[Place]) -> bool:

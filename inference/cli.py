@@ -12,8 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from inference.errors import InferenceError
 from inference.isolation import LIMIT_S
 from inference.models import DEFAULT_MODEL, load_model
-from inference.models.check import faults_of_folder
-from inference.network_process import isolated
+from inference.network_process import faults_apart, isolated
 from inference.progress import Step
 from inference.reading import json_line, listed, named_files, read_answers, sources_of
 
@@ -204,8 +203,8 @@ def check(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N: where the model is to run.")] = "cpu",
 ) -> None:
-    """Say everything that is wrong with a model folder."""
-    faults = list(faults_of_folder(folder, device))
+    """Say everything that is wrong with a model folder, a line each; its network is tried, on its golden film too."""
+    faults = faults_apart(folder, device)
     for fault in faults:
         print(fault)
     if faults:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from inference.errors import HungError, ModelError
 from inference.isolation import end_pool, new_pool
 from inference.models import Model, VolumeModel, load_any
+from inference.models.check import faults_of_folder
 from inference.models.port import Grid, Outputs
 from inference.models.probe import grid_of
 
@@ -120,6 +121,24 @@ class NetworkProcess:
             self.close()
             reason = f"network: not at its end after {limit_s:g} s; its process was ended"
             raise HungError(reason) from error
+
+
+def faults_apart(folder: Path, device: str, limit_s: float = LOADING_S) -> list[str]:
+    """Return everything that is wrong with a model folder, also that its network ends its process or never ends."""
+    pool = new_pool()
+    try:
+        return pool.submit(faults_in, folder, device).result(limit_s)
+    except BrokenProcessPool:
+        return [f"{folder}: the network ended the process that tried it"]
+    except TimeoutError:
+        return [f"{folder}: the network came to no end in {limit_s:g} s"]
+    finally:
+        end_pool(pool)
+
+
+def faults_in(folder: Path, device: str) -> list[str]:
+    """Return everything that is wrong with a model folder."""
+    return list(faults_of_folder(folder, device))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
@@ -11,6 +11,7 @@ from typing import Protocol, cast
 from inference.atlas import Atlas
 from inference.card import CardFile, read_card
 from inference.card_input import InputSection
+from inference.card_sections import FileSection
 from inference.errors import DigestMismatchError, InvalidCardError, MissingWeightsError, ModelError
 from inference.models.device import faults_of_device
 from inference.models.model import Model, VolumeModel
@@ -69,8 +70,11 @@ def load_any(folder: Path, device: str = "cpu", threads: int = 1) -> Model | Vol
 
 def opened(folder: Path, card: CardFile, runtime: Runtime) -> Model | VolumeModel:
     """Return the model of a card, its files verified and its network tried on a black image."""
-    model = assembled(folder, card, runtime)
-    faults = list(contradictions(model, card))
+    try:
+        model = assembled(folder, card, runtime)
+        faults = list(contradictions(model, card))
+    except ModelError as error:
+        raise type(error)(f"{folder}: {error}") from error
     if faults:
         raise InvalidCardError(f"{folder}: " + "; ".join(faults))
     return model
@@ -78,13 +82,18 @@ def opened(folder: Path, card: CardFile, runtime: Runtime) -> Model | VolumeMode
 
 def assembled(folder: Path, card: CardFile, runtime: Runtime) -> Model | VolumeModel:
     """Return the model of a card, its files verified; what its network gives is not known yet."""
-    for error in file_errors(folder, card):
-        raise error
+    for named in card.files():
+        require_file(folder, named)
     for fault in faults_of_device(card, runtime):
-        raise ModelError(f"{folder}: {fault}")
+        raise ModelError(fault)
     network = network_of(folder, card, runtime)
     atlas = Atlas.load(folder / card.atlas.file) if card.atlas else None
     golden = Golden.load(folder / card.golden.file) if card.golden else None
+    return model_of(card, network, atlas, golden)
+
+
+def model_of(card: CardFile, network: Network, atlas: Atlas | None, golden: Golden | None) -> Model | VolumeModel:
+    """Return the model that a card makes of its parts."""
     said, guard, scoring = card.model_card(), card.input.guard(), card.scoring()
     if isinstance(card.input, InputSection):
         return Model(said, card.input.preprocessing(), guard, scoring, network, atlas, golden)
@@ -94,8 +103,7 @@ def assembled(folder: Path, card: CardFile, runtime: Runtime) -> Model | VolumeM
 def network_of(folder: Path, card: CardFile, runtime: Runtime) -> Network:
     """Return the network that a card names."""
     weights = card.weights
-    if weights.kind not in KINDS:
-        raise InvalidCardError(f"weights.kind: {weights.kind!r} is none of {', '.join(KINDS)}")
+    require_kind(weights.kind)
     try:
         kind = cast(Kind, import_module(KINDS[weights.kind]))
     except ImportError as error:
@@ -107,16 +115,30 @@ def network_of(folder: Path, card: CardFile, runtime: Runtime) -> Network:
     return kind.network(folder / weights.file, card, runtime)
 
 
-def file_errors(folder: Path, card: CardFile) -> Iterator[ModelError]:
-    """Yield an error for each file that is not the one that the card names."""
-    for named in card.files():
-        path = folder / named.file
-        if not path.is_file():
-            yield MissingWeightsError(f"{path}: not found; the card names it")
-            continue
-        found = sha256_of(path)
-        if found != named.sha256:
-            yield DigestMismatchError(f"{path}: sha256 is {found}, the card expects {named.sha256}")
+def require_kind(kind: str) -> None:
+    """Raise InvalidCardError for a kind of weights that there is not."""
+    if kind not in KINDS:
+        raise InvalidCardError(f"weights.kind: {kind!r} is none of {', '.join(KINDS)}")
+
+
+def require_file(folder: Path, named: FileSection) -> None:
+    """Raise for a file that is not the one that the card names.
+
+    Raises
+    ------
+    MissingWeightsError
+        It is not there, or cannot be read.
+    DigestMismatchError
+        It is another.
+    """
+    if not (folder / named.file).is_file():
+        raise MissingWeightsError(f"{named.file}: not found; the card names it")
+    try:
+        found = sha256_of(folder / named.file)
+    except OSError as error:
+        raise MissingWeightsError(f"{named.file}: cannot be read ({error.strerror})") from error
+    if found != named.sha256:
+        raise DigestMismatchError(f"{named.file}: sha256 is {found}, the card expects {named.sha256}")
 
 
 def sha256_of(path: Path) -> str:

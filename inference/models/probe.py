@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inference.card import CardFile
 from inference.errors import ModelError
+from inference.models.known_film import faults_of_golden
 from inference.models.model import Classifier
 from inference.models.port import Grid, Network, Outputs, TellsGrid
 from inference.preprocessing import scaled_channels
@@ -17,27 +18,61 @@ from inference.preprocessing import scaled_channels
 
 def contradictions(model: Classifier[Any], card: CardFile) -> Iterator[str]:
     """Yield what the card says otherwise than its network does."""
-    declared = [*faults_of_grid(card, grid_of(model.network)), *faults_of_count(card, model.network.outputs)]
+    declared = faults_declared(model, card)
     yield from declared
+    if model.golden is not None:
+        yield from faults_of_golden(model.golden, card)
     if not declared:
-        yield from faults_of_outputs(model, card, model.network.run(black(card)))
+        yield from faults_of_outputs(model, card, tried(model, card))
 
 
 def faults_of_model(model: Classifier[Any], card: CardFile) -> Iterator[str]:
     """Yield the contradictions of a model, and what makes it useless besides."""
+    declared = faults_declared(model, card)
+    yield from declared
+    if declared:
+        return
     try:
-        faults = list(contradictions(model, card))
-        yield from faults
-        if faults:
-            return
-        given = model.network.run(black(card)).of(0)
+        given = tried(model, card)
     except ModelError as error:
         yield str(error)
         return
+    faults = list(faults_of_outputs(model, card, given))
+    yield from faults
     if not given.is_finite:
-        yield "the network gives values that are not finite for a black image"
-    elif fault := model.scoring.fault(given.logits):
+        yield "the network gives values that are not finite for a black image; a score is made of finite ones"
+    elif not faults and (fault := model.scoring.fault(given.of(0).logits)):
         yield f"output.values: {fault}"
+    if not faults:
+        yield from faults_of_answer(model)
+
+
+def faults_of_answer(model: Classifier[Any]) -> Iterator[str]:
+    """Yield how the model answers its golden film otherwise than the file says."""
+    if model.golden is None:
+        return
+    try:
+        (answer,) = model.predict([model.golden.film])
+    except ModelError as error:
+        yield f"golden film: {error}"
+        return
+    if mismatch := model.golden.mismatch(answer):
+        yield mismatch
+
+
+def faults_declared(model: Classifier[Any], card: CardFile) -> list[str]:
+    """Return what the network says of itself otherwise than the card does."""
+    return [*faults_of_grid(card, grid_of(model.network)), *faults_of_count(card, model.network.outputs)]
+
+
+def tried(model: Classifier[Any], card: CardFile) -> Outputs:
+    """Return what the network says of a black image; raises ModelError where it does not take one."""
+    try:
+        return model.network.run(black(card))
+    except ModelError as error:
+        raise ModelError(
+            f"input: {card.input.kind} of {card.input.grid}, and the network fails on it: {error}"
+        ) from error
 
 
 def grid_of(network: Network) -> Grid | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,11 +73,12 @@ class Golden:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 golden = cls(arrays["tensor"], arrays["scores"], arrays["peaks"], float(arrays["tolerance"]))
-        except (OSError, ValueError, KeyError) as error:
-            raise InvalidCardError(f"{path}: no golden film ({error})") from error
+        except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+            rule = "`python -m inference golden` writes one"
+            raise InvalidCardError(f"{path.name}: no golden film ({type(error).__name__}); {rule}") from error
         if golden.tensor.ndim != 3 or golden.tensor.dtype != np.float32:
             found = f"{golden.tensor.dtype} of shape {golden.tensor.shape}"
-            raise InvalidCardError(f"{path}: tensor: {found}; a golden film is float32 (channels, rows, columns)")
+            raise InvalidCardError(f"{path.name}: tensor: {found}; a golden film is float32 (channels, rows, columns)")
         return golden
 
     def save(self, path: Path) -> None:

@@ -36,7 +36,7 @@ def test_a_number_of_the_input_that_is_none_is_refused(tmp_path: Path, key: str)
     card = folder / "card.toml"
     card.write_text(card.read_text(encoding="utf-8").replace('"NAN"', "nan"), encoding="utf-8")
 
-    with pytest.raises(InvalidCardError, match=rf"input\.{key}.*nan: a number is finite"):
+    with pytest.raises(InvalidCardError, match=rf"input\.{key}(\.1)?: nan: a number is finite$"):
         read_card(folder)
 
 
@@ -44,7 +44,7 @@ def test_every_fault_says_key_value_and_rule_once(tmp_path: Path) -> None:
     wrong = finding("effusion", {**EFFUSION, "value": "60046007"}, temperature=-1.0, colour="red")
     folder = write_card(graph(tmp_path), "m.onnx", "onnx", [wrong], {**FILM, "channels": 2})
 
-    (said,) = faults_of_folder(folder)
+    said = "\n".join(faults_of_folder(folder))
 
     for part in (
         "findings.0.code: 60046007 is no identifier of SCT: its check digit is wrong",

@@ -49,7 +49,7 @@ def test_a_name_of_no_device_is_refused_by_every_kind(device: str, tmp_path: Pat
     for each in (folder, DEFAULT_MODEL):
         with pytest.raises(ModelError, match="the rule is cpu, cuda or cuda:N"):
             load_model(each, device)
-    assert [f"device: {device}; the rule is cpu, cuda or cuda:N"] == list(faults_of_folder(folder, device))
+    assert [f"{folder}: device: {device}; the rule is cpu, cuda or cuda:N"] == list(faults_of_folder(folder, device))
 
 
 @pytest.mark.parametrize(("device", "number"), [("cuda", "0"), ("cuda:0", "0"), ("cuda:3", "3")])
