@@ -91,14 +91,16 @@ class Answers(ABC, Generic[SubjectT, OpenedT, AnsweredT]):
         ModelUnavailableError
             Nothing that the device says can be believed.
         """
-        if self.fitness.fault is not None:
-            raise ModelUnavailableError(f"{self.card.name}: {self.fitness.fault}")
+        self._require_fitness()
         try:
-            return self._future(subject).result()
+            answered = self._future(subject).result()
         except Exception:
             # The next attempt shall work it out anew, not meet the old failure again.
             self.forget(subject.sha256)
             raise
+        # It may have been found out while it was at this.
+        self._require_fitness()
+        return answered
 
     def forget(self, sha256: str) -> None:
         """Drop an answer that is no longer needed."""
@@ -125,6 +127,10 @@ class Answers(ABC, Generic[SubjectT, OpenedT, AnsweredT]):
                 while len(self._kept) > self.most_kept:
                     self._kept.popitem(last=False)
             return self._kept[subject.sha256]
+
+    def _require_fitness(self) -> None:
+        if self.fitness.fault is not None:
+            raise ModelUnavailableError(f"{self.card.name}: {self.fitness.fault}")
 
     def _work(self, subject: SubjectT) -> AnsweredT | Refusal:
         noun = subject.noun

@@ -16,7 +16,7 @@ from dicom_node.ledger.generations import FAILED
 from dicom_node.naming import distinguishing_words
 from dicom_node.routing import facts_of, matches
 from dicom_node.settings import ModelSettings
-from dicom_node.slot import Outcome, Reader, Slot
+from dicom_node.slot import Outcome, Reader, Restart, Slot
 from dicom_node.volumes import Series, series_in
 from structured_reports.port import Refusal
 from structured_reports.text import model_line
@@ -55,8 +55,8 @@ class Roster:
             return  # whoever reads the study meets the disk again, and says so
         for slot in asked:
             # Whether a series is whole is known when its study is.
-            if slot.ready is not None and not slot.fault and not slot.reads_series:
-                slot.ready.begin(source)
+            if (reader := slot.ready) is not None and not slot.fault and not slot.reads_series:
+                reader.begin(source)
 
     def opinions(self, sources: Sequence[Source]) -> Iterator[tuple[Slot, Source, Outcome]]:
         """Yield what each model says of each instance or series of a study that its rule means.
@@ -81,8 +81,8 @@ class Roster:
         for slot, own in slices.items():
             for series in series_in(own):
                 yield slot, series.sources[0], _answer(slot, series)
-                if slot.ready is not None:
-                    slot.ready.forget(series.sha256)
+                if (reader := slot.ready) is not None:
+                    reader.forget(series.sha256)
 
     def answers(self, source: Source) -> Mapping[Slot, Outcome]:
         """Return what each model of films says of an instance whose rule means it; empty where none does.
@@ -102,14 +102,13 @@ class Roster:
     def forget(self, source: Source) -> None:
         """Drop the answers that are no longer needed."""
         for slot in self.slots:
-            if slot.ready is not None:
-                slot.ready.forget(source.sha256)
+            if (reader := slot.ready) is not None:
+                reader.forget(source.sha256)
 
-    def look(self) -> None:
-        """Look whether the devices can still be believed."""
+    def look(self, restart: Restart) -> None:
+        """Look whether the devices can still be believed, and load anew what cannot be used; see `Slot.look`."""
         for slot in self.slots:
-            if slot.ready is not None:
-                slot.ready.fitness.look()
+            slot.look(restart)
 
     def faults(self) -> Mapping[str, str]:
         """Return what is wrong, by the name of the model."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from dicom_node.answers import Answers
-from dicom_node.errors import ModelUnavailableError, NodeError
+from dicom_node.errors import ModelUnavailableError, NodeError, StartError
 from dicom_node.films import Answered, Source
 from dicom_node.ledger.generations import FAILED
-from dicom_node.observe.events import ModelFailed, ModelReady, ModelUnavailable, name_of, say
+from dicom_node.observe.events import DeviceLost, ModelBack, ModelFailed, ModelReady, ModelUnavailable, name_of, say
+from dicom_node.recovery import Recovery
 from dicom_node.settings import ModelSettings
 from dicom_node.volumes import AnsweredSeries, Series, Volumes
 from structured_reports.port import Refusal
@@ -24,6 +26,9 @@ Reader: TypeAlias = Answers[Any, Any, Any]
 """A loaded model, of films or of volumes."""
 
 Outcome: TypeAlias = Answered | AnsweredSeries | Refusal
+
+Restart: TypeAlias = Callable[[], None]
+"""Ends this process, for another one to begin."""
 
 
 class Slot:
@@ -38,6 +43,7 @@ class Slot:
         self._reader: Reader | None = None
         self._fault = ""
         self._tried = 0.0
+        self._recovery = Recovery()
 
     @property
     def ready(self) -> Reader | None:
@@ -48,7 +54,9 @@ class Slot:
     def fault(self) -> str:
         """Why it cannot be used; empty where it can."""
         reader = self._reader
-        return self._fault if reader is None else reader.fitness.fault or ""
+        if reader is None:
+            return self._fault
+        return f"{reader.fitness.fault}; it is loaded anew until it answers rightly" if reader.fitness.fault else ""
 
     @property
     def reads_series(self) -> bool:
@@ -66,9 +74,9 @@ class Slot:
         with self._lock:
             if self._reader is None:
                 self._reader = self._started()
-        if self.fault:
-            raise self._unavailable()
-        return self._reader
+            if self.fault:
+                raise self._unavailable()
+            return self._reader
 
     def answer(self, subject: Source | Series) -> Outcome:
         """Return what the model says of an instance or a series; a model that fails is loaded anew, once for each.
@@ -96,6 +104,32 @@ class Slot:
             reason = f"the model {self.name} failed twice on the {subject.noun} ({kind}); the log says where"
             return Refusal(FAILED, reason)
 
+    def look(self, restart: Restart) -> None:
+        """Have a device asked about its golden film if it is time, and load anew a model that cannot be used.
+
+        A model that its golden film took out of work is loaded from its folder again, and works again only if it
+        then answers that film rightly.
+
+        Parameters
+        ----------
+        restart
+            Called where the driver went away under a model that was loaded: CUDA gives a process that lost its
+            context no other one.
+        """
+        reader = self._reader
+        if reader is not None and not reader.fitness.fault:
+            reader.fitness.look()
+            if reader is self._reader:
+                self._note(reader)
+        if not self.fault or not self._recovery.is_due:
+            return
+        self._recovery.tried()
+        if self._recovery.is_lost:
+            say(DeviceLost(self.name))
+            restart()
+        else:
+            self._renew()
+
     def close(self) -> None:
         """Stop the model."""
         with self._lock:
@@ -109,21 +143,55 @@ class Slot:
             if self._reader is not failed:
                 return
             self._reader, self._fault = None, ""
+            self._recovery.failed(error)
         say(ModelFailed(self.name, name_of(error)))
         failed.close()
+
+    def _renew(self) -> None:
+        with self._lock:
+            if (unfit := self._reader) is not None:
+                # Closed first: two of them may not fit into the device. Whoever waits for it asks the next one.
+                self._fault, self._reader = self.fault, None
+                unfit.close()
+            self._tried = -RETRY_S
+            with suppress(ModelUnavailableError):
+                self._reader = self._started()
+
+    def _note(self, reader: Reader) -> None:
+        """Note what the golden film shows of a model that is loaded."""
+        if reader.fitness.fault:
+            self._recovery.found_wrong(reader.fitness)
+        elif (after_s := self._recovery.came_back()) is not None:
+            say(ModelBack(self.name, round(after_s)))
 
     def _started(self) -> Reader:
         if self._fault and time.monotonic() - self._tried < RETRY_S:
             raise self._unavailable()
         try:
-            reader = self._start()
+            reader = self._proven(self._start())
         except Exception as error:  # whatever is wrong with one model is no fault of another
             self._fault = str(error) if isinstance(error, NodeError) else f"unexpected {name_of(error)}"
             self._tried = time.monotonic()
+            self._recovery.fell_out(error)
             say(ModelUnavailable(self.name, self._fault))
             raise self._unavailable() from error
         self._fault, self.name = "", model_line(reader.card)
-        say(ModelReady(self.name))
+        if not reader.fitness.fault:
+            say(ModelReady(self.name))
+        self._note(reader)
+        return reader
+
+    def _proven(self, reader: Reader) -> Reader:
+        """Return a model that was just loaded.
+
+        Raises
+        ------
+        StartError
+            It comes without a golden film in place of one that its golden film took out of work.
+        """
+        if self._recovery.needs_proof and not reader.fitness.fault and reader.fitness.sound_at is None:
+            reader.close()
+            raise StartError("golden film: a wrong answer to it stopped the model, and its folder has none any more")
         return reader
 
     def _unavailable(self) -> ModelUnavailableError:

@@ -5,9 +5,10 @@ It decides from what is recorded alone, so a killed watcher forgets nothing.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -24,9 +25,16 @@ from dicom_node.observe.events import StudySealed, WatchFailed, name_of, say
 from dicom_node.roster import Roster
 from dicom_node.spool.spool import Spool
 from dicom_node.study import study_key
+from inference.serving.watchdog import EXIT_STATUS
 
 _TICK_S = 0.05
 _BEAT_S = 10.0
+_LOOK_S = 10.0
+
+
+def end_worker() -> None:
+    """End this process: its supervisor starts another, and the engine gives it the work that this one held."""
+    os._exit(EXIT_STATUS)
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,8 @@ class Watch:
     ----------
     seals
         Whether this process seals studies (one a host does).
+    restart
+        Ends this process where only another one can use its devices.
     """
 
     database: sa.Engine
@@ -47,18 +57,25 @@ class Watch:
     revival: Revival
     executor: str
     seals: bool
+    restart: Callable[[], None] = end_worker
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Watch while the block runs."""
         stopping = threading.Event()
-        thread = threading.Thread(target=self._run, args=(stopping,), name="watch", daemon=True)
-        thread.start()
+        # Apart: a golden film on a device that hangs, or a model that is loaded anew, must not keep studies unsealed.
+        threads = [
+            threading.Thread(target=run, args=(stopping,), name=name, daemon=True)
+            for name, run in (("watch", self._run), ("look", self._look))
+        ]
+        for thread in threads:
+            thread.start()
         try:
             yield
         finally:
             stopping.set()
-            thread.join(timeout=10)
+            for thread in threads:
+                thread.join(timeout=10)
 
     def _run(self, stopping: threading.Event) -> None:
         last, beaten = 0, 0.0
@@ -74,10 +91,16 @@ class Watch:
                 say(WatchFailed(name_of(error)))
                 stopping.wait(1.0)
 
+    def _look(self, stopping: threading.Event) -> None:
+        while not stopping.wait(_LOOK_S):
+            try:
+                self.roster.look(self.restart)
+            except Exception as error:  # the top of a worker: the next look sees what is left
+                say(WatchFailed(name_of(error)))
+
     def _look_around(self) -> None:
         self.executors.beat(self.executor, self.roster.faults())
         self.executors.reap(self.executor)
-        self.roster.look()
         if self.seals:
             self.revival.revive()
 

@@ -220,10 +220,38 @@ class ModelHung(Event):
 
 @dataclass(frozen=True)
 class DeviceUnfit(Event):
+    """A golden film was answered wrongly: nothing is read until the model, loaded anew, answers it rightly.
+
+    Attributes
+    ----------
+    unproven_s
+        How long ago it last answered rightly: results since then are in doubt. None before the first time.
+    """
+
     is_trouble: ClassVar[bool] = True
 
     model: str
     reason: str
+    unproven_s: int | None
+
+
+@dataclass(frozen=True)
+class ModelBack(Event):
+    """A model that was taken out of work is in it again."""
+
+    is_trouble: ClassVar[bool] = True
+
+    model: str
+    after_s: int
+
+
+@dataclass(frozen=True)
+class DeviceLost(Event):
+    """A driver is gone, and with it everything that this process has on its devices: the process ends."""
+
+    is_trouble: ClassVar[bool] = True
+
+    model: str
 
 
 @dataclass(frozen=True)
