@@ -50,6 +50,8 @@ def sentence(fault: ErrorDetails) -> str:
         return "this key is required"
     if fault["type"] == "value_error":  # a rule of ours, which names its value
         return str(fault["ctx"]["error"])
+    if fault["type"] == "too_short":
+        return f"{fault['input']!r}: {fault['ctx']['min_length']} or more"
     if fault["type"] == "finite_number" or is_nan(fault["input"]):
         return f"{fault['input']!r}: a number is finite"
     return f"{fault['input']!r}: {fault['msg']}" if is_short(fault["input"]) else fault["msg"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from inference.card_sections import Section
 from inference.enhancement import ENHANCEMENTS
@@ -15,6 +16,26 @@ from inference.volume_preprocessing import SeriesGuard, VolumePreprocessing
 Ends = tuple[float, float]
 PerChannel = float | tuple[float, float, float]
 FILM, VOLUME = "film", "volume"
+# Defined terms of ViewPosition (PS3.3 C.8.1.1 and C.8.11.5); headers that say more, as "PA CHEST", begin with one.
+VIEWS = ("AP", "PA", "LL", "RL", "RLD", "LLD", "RLO", "LLO")
+
+
+def code_string(value: str) -> str:
+    """Return a value of VR CS; raises ValueError for one that no header can have (PS3.5 6.2)."""
+    if not re.fullmatch(r"[A-Z0-9_]([A-Z0-9_ ]{0,14}[A-Z0-9_])?", value):
+        raise ValueError(f"{value!r}: 1 to 16 of A to Z, 0 to 9, underscore and inner spaces (PS3.5, VR CS)")
+    return value
+
+
+def view(value: str) -> str:
+    """Return a defined term of ViewPosition; raises ValueError for another."""
+    if value not in VIEWS:
+        raise ValueError(f"{value!r}: none of {', '.join(VIEWS)}, the defined terms of ViewPosition (PS3.3 C.8.11.5)")
+    return value
+
+
+CodeString = Annotated[str, AfterValidator(code_string)]
+View = Annotated[str, AfterValidator(view)]
 
 
 class LevelsSection(Section):
@@ -22,6 +43,8 @@ class LevelsSection(Section):
 
     Attributes
     ----------
+    modalities, body_parts
+        Values that a header may have; one of a body part that contains one of these, as ``PORT CHEST``, is accepted.
     channels
         1, or 3 for a network that was made for colour: the grey image stands in each.
     mean, deviation
@@ -32,8 +55,8 @@ class LevelsSection(Section):
         Levels of the image that become 0.0 and 1.0.
     """
 
-    modalities: Annotated[tuple[str, ...], Field(min_length=1)]
-    body_parts: tuple[str, ...]
+    modalities: Annotated[tuple[CodeString, ...], Field(min_length=1)]
+    body_parts: Annotated[tuple[CodeString, ...], Field(min_length=1)]
     channels: Literal[1, 3] = 1
     mean: PerChannel | None = None
     deviation: PerChannel | None = None
@@ -84,7 +107,7 @@ class InputSection(LevelsSection):
     """What a model of films reads, and how."""
 
     kind: Literal["film"] = "film"
-    views: Annotated[tuple[str, ...], Field(min_length=1)]
+    views: Annotated[tuple[View, ...], Field(min_length=1)]
     side: Annotated[int, Field(ge=32, le=4096)]
     enhancement: str = "none"
 

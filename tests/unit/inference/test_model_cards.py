@@ -71,6 +71,28 @@ def test_faults_of_the_schema_come_together(tmp_path: Path) -> None:
         assert part in said
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("modalities", ["cr", "DX"], "input.modalities.0: 'cr': 1 to 16 of A to Z"),
+        ("modalities", [], "input.modalities: []: 1 or more"),
+        ("body_parts", ["CHEST", "chest"], "input.body_parts.1: 'chest': 1 to 16 of A to Z"),
+        ("body_parts", [""], "input.body_parts.0: '': 1 to 16 of A to Z"),
+        ("body_parts", ["CHEST "], "input.body_parts.0: 'CHEST ': 1 to 16 of A to Z"),
+        ("body_parts", [], "input.body_parts: []: 1 or more"),
+        ("views", ["PA", "FRONTAL"], "input.views.1: 'FRONTAL': none of AP, PA, LL, RL"),
+        ("views", ["pa"], "input.views.0: 'pa': none of AP, PA, LL, RL"),
+        ("views", [], "input.views: []: 1 or more"),
+    ],
+)
+def test_a_card_that_no_film_can_match_is_refused(tmp_path: Path, key: str, value: list[str], said: str) -> None:
+    folder = write_card(graph(tmp_path), "m.onnx", "onnx", TWO, {**FILM, key: value})
+
+    (fault,) = faults_of_folder(folder)
+
+    assert f"card.toml: {said}" in fault
+
+
 def test_contradictions_within_a_card_come_together(tmp_path: Path) -> None:
     findings = [finding(index=3, temperature=2.0), finding(index=1, shift=1.0)]
 
