@@ -39,13 +39,16 @@ class Edition:
     bundles
         Model to the recorded FHIR bundle of its former result, relative to the folder of result objects.
     made_with
-        Equipment, labels and how the EHR is addressed.
+        All else: see `recipe`.
+    instances
+        Keys of the instances that were read, in the ledger.
     """
 
     made_at: datetime
     former: tuple[FormerResult, ...]
     bundles: Mapping[str, str]
     made_with: Mapping[str, Any]
+    instances: tuple[int, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, for the ledger."""
@@ -54,6 +57,7 @@ class Edition:
             "made_at": self.made_at.isoformat(),
             "former": former,
             "bundles": dict(self.bundles),
+            "instances": list(self.instances),
             **self.made_with,
         }
 
@@ -61,8 +65,9 @@ class Edition:
     def from_json(said: Mapping[str, Any]) -> Edition:
         """Return what `to_json` wrote."""
         former = tuple(FormerResult.from_json(one) for one in said["former"])
-        rest = {key: value for key, value in said.items() if key not in ("made_at", "former", "bundles")}
-        return Edition(Edition.time_of(said), former, said["bundles"], rest)
+        own = ("made_at", "former", "bundles", "instances")
+        rest = {key: value for key, value in said.items() if key not in own}
+        return Edition(Edition.time_of(said), former, said["bundles"], rest, tuple(said["instances"]))
 
     @staticmethod
     def time_of(said: Mapping[str, Any]) -> datetime:

@@ -27,6 +27,7 @@ from dicom_node.ledger.lifecycle import Sent
 from dicom_node.node import Node
 from dicom_node.observe.events import RerunQueued, StudyWithdrawn, say
 from dicom_node.pipeline import header_of
+from dicom_node.recipe import software
 from dicom_node.study import study_key
 from structured_reports.fhir import versions
 from structured_reports.fhir.withdrawal import withdrawn_bundle
@@ -272,6 +273,8 @@ class _Note:
             "notice": self.node.settings.report.notice,
             "reason": self.reason.value,
             "words": self._words,
+            "source": str(self._source.relative_to(self.node.spool.root)),
+            "software": software(),
             "rejected": [vars(one.recorded) for one in self._sent],
             "bundles": dict(self._bundles),
         }

@@ -164,7 +164,7 @@ class Node:
         roster = Roster(self.settings.models, lambda one: self._reader(one, device, openings, equipment))
         try:
             roster.require_any()
-            yield Pipeline(roster, equipment, self.settings)
+            yield Pipeline(roster, equipment, self.settings, device, self.settings.forms)
         finally:
             roster.close()
             decoders.close()

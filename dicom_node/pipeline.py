@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from dicom_node.films import Answered, Source
 from dicom_node.former import replaceable
 from dicom_node.ledger.generations import FAILED
 from dicom_node.observe.events import name_of
+from dicom_node.recipe import recipe
 from dicom_node.roster import Roster
 from dicom_node.routing import described, facts_of
 from dicom_node.settings import Settings
@@ -108,11 +109,21 @@ class _Opinion:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Reads one study generation: route, decode, predict, choose, report. No database, no network."""
+    """Reads one study generation: route, decode, predict, choose, report. No database, no network.
+
+    Attributes
+    ----------
+    device
+        Of the worker, for models that have none of their own.
+    forms
+        Forms of results that some destination may be sent beside the first (`structured_reports.forms`).
+    """
 
     roster: Roster
     equipment: Equipment
     settings: Settings
+    device: str
+    forms: Collection[str]
 
     def read(
         self,
@@ -157,13 +168,7 @@ class Pipeline:
     @property
     def made_with(self) -> dict[str, Any]:
         """What results are made with beside instances and models: a rebuild takes it from the record."""
-        report = self.settings.report
-        return {
-            "equipment": asdict(self.equipment),
-            "notice": report.notice,
-            "not_performed": report.not_performed,
-            "fhir": {"patient_system": report.fhir.patient_system, "create_patient": report.fhir.create_patient},
-        }
+        return recipe(self.settings, self.roster, self.equipment, self.device, self.forms)
 
     def refuse(
         self,
@@ -241,7 +246,7 @@ class Pipeline:
         fhir = self.settings.report.fhir
         try:
             options = FhirOptions(fhir.patient_system, fhir.create_patient)
-            return build_results(request, kinds, fhir=options, forms=self.settings.forms)
+            return build_results(request, kinds, fhir=options, forms=self.forms)
         except ReportError as error:
             # Fail closed: an object that might name somebody else goes nowhere. `status` shows the study.
             return Refusal("header", f"no result can be made: {error}")

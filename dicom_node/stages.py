@@ -121,7 +121,9 @@ class ReadStage:
             )
         else:
             study = self.pipeline.read(sources, made_at=made_at, generation=generation.number, former=former)
-        self._record(generation, study, Edition(made_at, former, bundles_of(recorded), self.pipeline.made_with))
+        keys = tuple(one.id for one in generation.instances)
+        edition = Edition(made_at, former, bundles_of(recorded), self.pipeline.made_with, keys)
+        self._record(generation, study, edition)
         self._tell(generation, study, time.time() - begun)
 
     def _tell(self, generation: Generation, study: StudyResult, seconds: float) -> None:

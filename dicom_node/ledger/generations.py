@@ -63,6 +63,7 @@ class StoredInstance:
     calling_ae: str
     called_ae: str
     series_uid: str
+    id: int
 
 
 @dataclass(frozen=True)
@@ -182,8 +183,27 @@ def begin_reading(connection: sa.Connection, generation_id: int) -> Generation:
 
 
 def load(connection: sa.Connection, generation_id: int) -> Generation:
-    """Return a generation."""
+    """Return a generation with the instances that it has now."""
     row = connection.execute(sa.select(generation).where(generation.c.id == generation_id)).one()
+    of_it = sa.and_(instance.c.study_uid == row.study_uid, instance.c.generation_id <= generation_id)
+    return Generation(
+        id=row.id,
+        study_uid=row.study_uid,
+        number=row.number,
+        state=row.state,
+        sealed_at=row.sealed_at,
+        attempts=row.attempts,
+        instances=_instances(connection, of_it),
+        cause=row.cause,
+    )
+
+
+def instances(connection: sa.Connection, keys: Sequence[int]) -> tuple[StoredInstance, ...]:
+    """Return instances by their keys, oldest first: those that a generation was read with, wherever they are now."""
+    return _instances(connection, instance.c.id.in_(keys))
+
+
+def _instances(connection: sa.Connection, which: sa.ColumnElement[bool]) -> tuple[StoredInstance, ...]:
     columns = (
         instance.c.sop_uid,
         instance.c.sop_class_uid,
@@ -193,23 +213,15 @@ def load(connection: sa.Connection, generation_id: int) -> Generation:
         association.c.calling_ae,
         association.c.called_ae,
         instance.c.series_uid,
+        instance.c.id,
     )
     rows = connection.execute(
         sa.select(*columns)
         .join(association, instance.c.association_id == association.c.id)
-        .where(instance.c.study_uid == row.study_uid, instance.c.generation_id <= generation_id)
+        .where(which)
         .order_by(instance.c.id)
     )
-    return Generation(
-        id=row.id,
-        study_uid=row.study_uid,
-        number=row.number,
-        state=row.state,
-        sealed_at=row.sealed_at,
-        attempts=row.attempts,
-        instances=tuple(StoredInstance(*one) for one in rows),
-        cause=row.cause,
-    )
+    return tuple(StoredInstance(*one) for one in rows)
 
 
 def sealed_before(connection: sa.Connection, before: float) -> list[int]:

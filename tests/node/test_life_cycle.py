@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -276,3 +278,42 @@ def test_a_study_of_which_an_image_is_lost_on_disk_is_not_read_again(
 
     assert 1 == done.returncode
     assert "1 of 1 received instances are lost on disk" in " ".join(done.stderr.split())
+
+
+def test_a_rebuild_takes_models_labels_and_forms_from_the_record_and_names_what_it_cannot(
+    chest_film: Path, tmp_path: Path
+) -> None:
+    folder = copied(tmp_path, "then")
+    with pacs() as peer:
+        tables = table(folder, 'objects = ["summary", "report", "fhir", "kos"]') + '\n[report]\nnotice = "AI THEN"\n'
+        with running_node(tmp_path / "node", tables=tables + peer.destination()) as node:
+            assert 0x0000 == send(node.port, as_study(chest_film, tmp_path / "film.dcm", 1))
+            told = node.delivered("2.25.4711.1")
+    recorded = told["generations"][0]["results"]
+    now = table(folder, 'when = { Modality = ["CT"] }') + '\n[report]\nnotice = "AI NOW"\n'
+    other = NodeProcess(tmp_path / "node", tables=now)  # other objects, rules, labels, and no PACS that takes forms
+
+    same = other.command("rebuild", "2.25.4711.1")
+    (folder / "card.toml").write_text((folder / "card.toml").read_text().replace("threshold = 0.33", "threshold = 0.5"))
+    changed = other.command("rebuild", "2.25.4711.1")
+
+    assert 0 == same.returncode, same.stdout + same.stderr
+    assert len(recorded) == sum(line.endswith("  same") for line in same.stdout.splitlines())
+    assert {"kos", "report"} <= {one["kind"] for one in recorded if one["form"] in ("", "comprehensive")}
+    assert 1 == changed.returncode
+    assert "(card of the model then 1.0.0 changed)" in changed.stdout
+
+
+def test_what_the_node_failed_to_read_can_be_rebuilt_after_it_was_read_anew(
+    hospital: Hospital, chest_film: Path, tmp_path: Path
+) -> None:
+    study_uid = read_once(hospital, chest_film, tmp_path, 212)
+    hospital.node.command("withdraw", study_uid, "--reason", "quality")
+    hospital.node.delivered(study_uid, generation=2)
+    with contextlib.closing(sqlite3.connect(hospital.node.data / "node.db")) as database, database:
+        # As `retry` leaves what failed: the instances belong to a later generation
+        database.execute("UPDATE instance SET generation_id = NULL WHERE study_uid = ?", (study_uid,))
+
+    done = hospital.node.command("rebuild", study_uid)
+
+    assert 0 == done.returncode, done.stdout + done.stderr
