@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
 from dicom_node.errors import StartError
-from inference.errors import NOT_FRONTAL, UNFAMILIAR, FilmError
+from inference.errors import NOT_FRONTAL, UNFAMILIAR, FilmError, InferenceError
 from inference.models import Model, PreparedFilm, VolumeModel
 from inference.serving.service import Service
 from inference.types import Finding, Prediction, Radiograph, Score
@@ -53,8 +53,8 @@ def rehearse(service: Service, equipment: Equipment, notice: str, kinds: Collect
         display = np.zeros((_SIDE, _SIDE), np.uint8)
         request = ReportRequest(header, display, prediction, equipment, now, notice=notice, slices=slices)
         build_results(request, kinds, forms=(*REPORT_FORMS, *ENCODINGS))
-    except (FilmError, ReportError) as error:
-        raise StartError(f"the model {model.card.name} cannot be used: {error}") from error
+    except (InferenceError, ReportError) as error:
+        raise StartError(f"{model.card.name} gives no result of a made-up image: {error}") from error
 
 
 def _prepared(model: Model | VolumeModel) -> PreparedFilm:

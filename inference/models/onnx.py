@@ -83,7 +83,7 @@ class OnnxNetwork:
         except Exception as error:  # the runtime raises a dozen unrelated types
             where = "" if runtime.kind == "cpu" else f" on {self.device}"
             raise ModelError(
-                f"{self.path.name}: ONNX Runtime cannot load it{where} ({type(error).__name__})"
+                f"{self.path.name}: ONNX Runtime cannot load it{where}: damaged, or no ONNX ({type(error).__name__})"
             ) from error
         if session.get_providers()[0] != provider:  # without its driver the runtime goes on with the CPU
             raise ModelError(f"device: {self.device}; ONNX Runtime has it and cannot start it: is its driver there?")

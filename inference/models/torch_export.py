@@ -34,4 +34,6 @@ def loaded(path: Path) -> ExportedProgram:
     try:
         return torch.export.load(io.BytesIO(path.read_bytes()))
     except Exception as error:  # the reader raises whatever the parts of the archive raise
-        raise ModelError(f"{path.name}: torch.export cannot load it ({type(error).__name__})") from error
+        raise ModelError(
+            f"{path.name}: torch.export cannot load it: damaged, or another format ({type(error).__name__})"
+        ) from error

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dicom_node.films import Source
+from inference.errors import ModelError
 from inference.models.model import Model
 from inference.types import Prediction
 from structured_reports.port import Refusal
@@ -57,3 +58,25 @@ def test_an_answer_of_which_nothing_can_be_made_is_one_model_s_refusal(
     assert isinstance(sound.outcome, Prediction)
     assert isinstance(refused.outcome, Refusal)
     assert "score of pneumonia: 2.0 is not in [0, 1]" in refused.outcome.reason
+
+
+def test_why_a_model_fails_on_its_first_film_is_said_once(
+    tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict = Model.predict
+
+    def predicted(model, films):
+        if model.card.name == "odd":
+            raise ModelError("model.onnx: ONNX Runtime failed on cpu: the driver is gone")
+        return predict(model, films)
+
+    monkeypatch.setattr(Model, "predict", predicted)
+    tables = table(copied(tmp_path, "sound")) + table(copied(tmp_path, "odd"), "required = false")
+    with pipeline(tmp_path, tables) as running:
+        _, refused = running.read([source], made_at=NOW, generation=1).readings
+
+    assert isinstance(refused.outcome, Refusal)
+    assert refused.outcome.reason == (
+        "the model odd cannot be used: odd gives no result of a made-up image: "
+        "model.onnx: ONNX Runtime failed on cpu: the driver is gone"
+    )
