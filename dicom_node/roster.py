@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from dicom_node.errors import ModelUnavailableError, StartError
 from dicom_node.films import Source
@@ -29,7 +28,7 @@ class Roster:
     """All models of a worker; each instance goes to those whose rule means it."""
 
     def __init__(self, models: Sequence[ModelSettings], start: Start) -> None:
-        self._names: dict[str, Path] = {}
+        self._holders: dict[str, Slot] = {}
         self.slots = tuple(Slot(one, lambda one=one: self._distinct(one, start)) for one in models)  # type: ignore[misc]
         self._has_rules = any(one.when for one in models)
 
@@ -127,10 +126,13 @@ class Roster:
 
     def _distinct(self, settings: ModelSettings, start: Start) -> Reader:
         reader = start(settings)
-        name = model_line(reader.card)
-        if self._names.setdefault(name, settings.folder) != settings.folder:
+        name, own = model_line(reader.card), next(slot for slot in self.slots if slot.settings is settings)
+        holder = self._holders.get(name, own)
+        # Whoever cannot be used gives the name to one that can, and is refused when it comes back.
+        if holder is not own and not holder.fault:
             reader.close()
-            raise StartError(f"{name}: {self._names[name]} has the same; two models differ in name or version")
+            raise StartError(f"{name}: {holder.settings.folder} has the same; two models differ in name or version")
+        self._holders[name] = own
         return reader
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +13,9 @@ import pytest
 
 from dicom_node.films import Source
 from inference.errors import ModelError
+from inference.models.folder import sha256_of
 from inference.models.model import Model
+from inference.serving.golden import Golden
 from inference.types import Prediction
 from structured_reports.port import Refusal
 from tests.conftest import as_study
@@ -80,3 +84,24 @@ def test_why_a_model_fails_on_its_first_film_is_said_once(
         "the model odd cannot be used: odd gives no result of a made-up image: "
         "model.onnx: ONNX Runtime failed on cpu: the driver is gone"
     )
+
+
+def test_a_model_that_its_golden_film_took_out_of_work_shuts_out_no_sound_one_of_its_name(
+    tmp_path: Path, source: Source
+) -> None:
+    twin = copied(tmp_path, "twin")
+    unfit = Path(shutil.copytree(twin, tmp_path / "unfit"))
+    film = Golden.load(unfit / "golden.npz")
+    replace(film, scores=1 - film.scores).save(unfit / "golden.npz")
+    card = unfit / "card.toml"
+    before, section = card.read_text().split("[golden]")
+    digest = sha256_of(unfit / "golden.npz")
+    card.write_text(before + "[golden]" + re.sub('sha256 = "[0-9a-f]+"', f'sha256 = "{digest}"', section))
+    with pipeline(tmp_path, table(unfit, "required = false") + table(twin)) as running:
+        readings = running.read([source], made_at=NOW, generation=1).readings
+        faults = running.roster.faults()
+
+    assert [Refusal, Prediction] == [type(one.outcome) for one in readings]
+    assert readings[1].objects
+    assert ["twin 1.0.0"] == list(faults)
+    assert "golden film: a score differs" in faults["twin 1.0.0"]
