@@ -47,14 +47,21 @@ def advance(progress: Progress, task: TaskID, now: Step) -> None:
 @app.command()
 def predict(
     paths: Annotated[
-        list[str] | None, typer.Argument(help="DICOM, PNG or JPEG files, folders of them, or @LIST, a file of names.")
+        list[str] | None,
+        typer.Argument(help="DICOM, PNG or JPEG files, folders of them, or @LIST, a file of names (see --list)."),
     ] = None,
     model: ModelFolder = DEFAULT_MODEL,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads within one operation.")] = 1,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a file instead of a sentence.")] = False,
     names: Annotated[
-        Path | None, typer.Option("--list", exists=True, dir_okay=False, help="File with one name of a file a line.")
+        Path | None,
+        typer.Option(
+            "--list",
+            exists=True,
+            dir_okay=False,
+            help="File with one name of a file or folder a line, in UTF-8; relative names start at the folder of it.",
+        ),
     ] = None,
     limit_s: Annotated[
         float, typer.Option("--limit-s", min=0.1, help="Seconds that decoding or the network may take of one film.")
@@ -63,11 +70,11 @@ def predict(
     """Read films, or series of slices, and print a score for each finding.
 
     What is refused is said with a code and the reason, and the others are read. Exit status: 0, every file was read or
-    refused for what it is; 1, the model failed on one or came to no end; 2, the model cannot be used.
+    refused for what it is; 1, the model failed on one or came to no end; 2, the model or the list cannot be used.
     """
-    files = listed(asked_for(paths or [], names))
     failures = 0
     try:
+        files = listed(asked_for(paths or [], names))
         with isolated(model, device, threads, limit_s) as loaded, bars() as progress:
             sources = sources_of(loaded, files)
             answers = read_answers(loaded, sources, limit_s)

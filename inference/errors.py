@@ -9,6 +9,7 @@ InferenceError
 │   ├── UnreadablePixelsError
 │   └── UnsuitableFilmError
 ├── HungError                  ask again; it ended before its answer
+├── ListError                  correct the list of files
 └── TrainingError              correct the recipe or the data
     ├── InvalidRecipeError
     └── MissingDataError
@@ -43,6 +44,10 @@ class InvalidCardError(ModelError):
 
 class HungError(InferenceError):
     """A network did not come to an end, and was ended."""
+
+
+class ListError(InferenceError):
+    """A list of files cannot be read."""
 
 
 class FilmError(InferenceError):

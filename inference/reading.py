@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from inference.errors import FilmError, HungError, InferenceError, UnreadablePixelsError
+from inference.errors import FilmError, HungError, InferenceError, ListError, UnreadablePixelsError
 from inference.isolation import LIMIT_S, DecodeProcess
 from inference.models import Answer, Model, VolumeModel
 
@@ -56,17 +56,34 @@ class Reading:
 
     def sentence(self, model: AnyModel) -> str:
         """Return the reading for people."""
+        # A name of a file may hold bytes that are no text.
+        name = str(self.source.files[0]).encode("utf-8", "backslashreplace").decode("utf-8")
         if isinstance(self.outcome, FilmError):
-            return f"{self.source.files[0]}: refused ({self.outcome.code}), {self.outcome.reason}"
+            return f"{name}: refused ({self.outcome.code}), {self.outcome.reason}"
         scores = self.scores(model)
         parts = [f"{each.name} {scores[each.name]:.3f} of {each.threshold:.3f}" for each in model.card.findings]
-        return f"{self.source.files[0]}: " + ", ".join(parts)
+        return f"{name}: " + ", ".join(parts)
 
 
 def named_files(path: Path) -> list[Path]:
-    """Return the files that a list names, one a line, in its order."""
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return [Path(line) for line in lines if line]
+    """Return the files that a list names, one a line, in its order; a relative name starts at the folder of the list.
+
+    Raises
+    ------
+    ListError
+        The list is no text in UTF-8, names nothing, or cannot be read.
+    """
+    try:
+        # As Windows writes it: a mark before the first name is no part of it.
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ListError(f"{path}: line {line} is no UTF-8; a list has one name of a file a line, in UTF-8") from error
+    except OSError as error:
+        raise ListError(f"{path}: {error.strerror}; a list is a file") from error
+    if not any(lines):
+        raise ListError(f"{path}: empty; a list has one name of a file a line")
+    return [path.parent / line for line in lines if line]
 
 
 def listed(paths: Sequence[Path]) -> list[Path]:

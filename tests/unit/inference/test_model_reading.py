@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -63,6 +64,38 @@ def test_what_is_not_there_is_named(folder: Path, tmp_path: Path) -> None:
 
     assert (2, True) == (absent.exit_code, "nowhere.txt" in absent.stderr)
     assert ["format"] == [line["refused"] for line in predicted(folder, f"@{names}")]
+
+
+def test_relative_names_start_at_the_folder_of_the_list(
+    folder: Path, films: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = films[0].parent / "list.txt"
+    names.write_bytes(b"\xef\xbb\xbfa.png\r\n./b.jpg\r\n\r\n")
+    monkeypatch.chdir(folder)
+
+    assert [str(film) for film in films] == [line["file"] for line in predicted(folder, f"@{names}")]
+
+
+def test_a_file_whose_name_is_no_text_is_read(folder: Path, films: list[Path]) -> None:
+    strange = Path(os.fsdecode(os.fsencode(films[0].parent) + b"/\xff.png"))
+    strange.write_bytes(films[0].read_bytes())
+
+    result = CliRunner().invoke(app, ["predict", "--model", str(folder), str(strange)])
+
+    assert (0, True) == (result.exit_code, "\\udcff.png: pneumonia 0." in result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"a.png\n\xff\xfe.png\n", "line 2 is no UTF-8; a list has"), (b"\n", "empty; a list has")]
+)
+def test_a_list_that_is_none_is_one_clear_error(folder: Path, tmp_path: Path, content: bytes, said: str) -> None:
+    names = tmp_path / "list.txt"
+    names.write_bytes(content)
+
+    result = CliRunner().invoke(app, ["predict", "--model", str(folder), "--list", str(names)])
+
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert f"{names}: {said}" in result.stderr
 
 
 @pytest.mark.parametrize(("limit", "refused"), [(1e6, None), (1e-6, "unfamiliar")])
