@@ -45,7 +45,6 @@ class CardText(Section):
     intended_use: Annotated[str, Field(min_length=1)]
     attributes: tuple[str, ...] = ()
     explanation: ExplanationSection | None = None
-    references: tuple[Annotated[str, Field(min_length=1, max_length=400)], ...] = ()  # literature, as one cites it
     findings: Annotated[tuple[FindingText, ...], Field(min_length=1)]
 
     @field_validator("attributes")
@@ -110,7 +109,6 @@ class CardFile(CardText):
             manufacturer=self.manufacturer,
             attributes=self.attributes,
             explanation=self.explanation.code() if self.explanation else None,
-            references=self.references,
         )
 
 

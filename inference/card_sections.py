@@ -60,11 +60,18 @@ class ExplanationSection(CodeSection):
 
 
 class FindingText(Section):
-    """A finding without what validation data decide."""
+    """A finding without what validation data decide.
+
+    Attributes
+    ----------
+    references
+        Literature on it, as one cites it; results carry them.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     code: CodeSection
     site: CodeSection
+    references: tuple[Annotated[str, Field(min_length=1, max_length=400)], ...] = ()
 
 
 class FindingSection(FindingText):
@@ -89,7 +96,7 @@ class FindingSection(FindingText):
 
     def finding(self) -> Finding:
         """Return what scores refer to."""
-        return Finding(self.name, self.code.code(), self.site.code(), self.threshold)
+        return Finding(self.name, self.code.code(), self.site.code(), self.threshold, self.references)
 
 
 class FileSection(Section):

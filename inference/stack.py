@@ -107,7 +107,10 @@ def position_of(dataset: Dataset) -> Floats:
 
 
 def require_geometry(slices: Sequence[Dataset]) -> None:
-    """Raise unless there are two slices or more, each with its place in the patient."""
+    """Raise unless there are two slices or more, of one frame each and with its place in the patient."""
+    frames = next((number for each in slices if (number := str(each.get("NumberOfFrames") or 1)) != "1"), None)
+    if frames is not None:
+        raise UnsuitableFilmError("frames", f"NumberOfFrames: {frames}; a volume is made of slices of one frame each")
     if len(slices) < 2:
         raise UnsuitableFilmError("geometry", f"series: {len(slices)} slice; a volume needs two")
     for keyword in ("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing"):

@@ -60,12 +60,15 @@ class Finding:
         Coded finding and anatomic site.
     threshold
         Operating point in [0, 1], chosen on validation data; a score at or above it is called.
+    references
+        Literature on the finding, and on how the model was taught it, as one cites it.
     """
 
     name: str
     code: Code
     site: Code
     threshold: float
+    references: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.name.strip():
@@ -102,8 +105,6 @@ class ModelCard:
         DICOM keywords that the model asks for beside the pixels.
     explanation
         Method of the saliency map (CID 217), or None where the model gives none.
-    references
-        Literature on the model, its data and its method, as one cites it.
     """
 
     name: str
@@ -114,7 +115,16 @@ class ModelCard:
     manufacturer: str = "dicom-node project"
     attributes: tuple[str, ...] = ()
     explanation: Code | None = None
-    references: tuple[str, ...] = ()
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Literature on all findings, each work once; of several findings with the names of those that it is on."""
+        named: dict[str, list[str]] = {}
+        for finding in self.findings:
+            for reference in finding.references:
+                named.setdefault(reference, []).append(finding.name)
+        is_one = len(self.findings) == 1
+        return tuple(work if is_one else f"{work} (on {', '.join(names)})" for work, names in named.items())
 
 
 @dataclass(frozen=True)

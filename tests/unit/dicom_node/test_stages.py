@@ -26,7 +26,7 @@ from dicom_node.settings import load_settings
 from dicom_node.spool.spool import Spool
 from dicom_node.stages import MODEL_WAIT_S, MOST_READS, DeliverStage, ReadStage
 from dicom_node.status import explain
-from inference.types import Familiarity, ModelCard, Prediction, ReferenceCase
+from inference.types import Code, Familiarity, Finding, ModelCard, Prediction, ReferenceCase
 from structured_reports.lifecycle import FormerResult
 from structured_reports.port import DICOM, Refusal, ResultObject
 from tests.unit.dicom_node.test_sealing import INSTANCE
@@ -209,7 +209,9 @@ def test_each_model_has_a_result_set_and_one_that_refuses_keeps_no_other_back(
     database: sa.Engine, tmp_path: Path
 ) -> None:
     arrive(database)
-    card = ModelCard("a", "1", "0" * 64, (), "testing", references=("Doe 2020",))
+    lung = Code("39607008", "SCT", "Lung")
+    finding = Finding("pneumonia", Code("233604007", "SCT", "Pneumonia"), lung, 0.5, ("Doe 2020",))
+    card = ModelCard("a", "1", "0" * 64, (finding,), "testing")
     familiarity = Familiarity(0.4, "", (ReferenceCase("NIH 1", "pneumonia", 0.9),))
     readings = (
         Reading("a 1", Prediction(card, (), familiarity), SOURCE, (REPORT,)),

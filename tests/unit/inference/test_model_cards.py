@@ -207,6 +207,20 @@ def test_probabilities_are_scores_as_they_are() -> None:
     assert "whose sum is 1" in str(classes.fault(np.array([0.5, 0.9, 0.9])))
 
 
+def test_literature_belongs_to_findings(tmp_path: Path) -> None:
+    own, both = "Franquet, Pneumonia, 2018", "Hansell et al., Glossary of terms, 2008"
+    findings = [finding(references=[own, both]), finding("effusion", EFFUSION, references=[both])]
+    one = write_card(graph(tmp_path, outputs=1), "m.onnx", "onnx", findings[:1])
+    assert (own, both) == load_model(one).card.references
+
+    two = load_model(write_card(graph(tmp_path), "m.onnx", "onnx", findings)).card
+    assert (f"{own} (on pneumonia)", f"{both} (on pneumonia, effusion)") == two.references
+    assert [(own, both), (both,)] == [each.references for each in two.findings]
+
+    with pytest.raises(InvalidCardError, match="references: unknown key"):
+        read_card(write_card(tmp_path, "m.onnx", "onnx", TWO, references=[own]))
+
+
 def test_one_score_is_one_finding(tmp_path: Path) -> None:
     folder = write_card(graph(tmp_path, outputs=1), "m.onnx", "onnx", output={"kind": "single"})
     assert read_card(folder).outputs == 1

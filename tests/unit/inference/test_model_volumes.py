@@ -124,3 +124,15 @@ def test_a_card_of_a_volume_that_cannot_be_is_named(folder: Path, key: str, valu
 
 def test_nothing_is_wrong_with_a_sound_volume_model(folder: Path) -> None:
     assert list(faults_of_folder(folder)) == []
+
+
+def test_an_enhanced_object_is_refused_for_its_frames(folder: Path, dicom_files: Path) -> None:
+    card = (folder / "card.toml").read_text(encoding="utf-8")
+    (folder / "card.toml").write_text(card.replace('"CT"', '"CT", "MR"').replace('"HEAD"', '"HEAD", "BRAIN"'), "utf-8")
+    files = [str(dicom_files / name) for name in ("ct/eCT_Supplemental.dcm", "mr/emri_small.dcm")]
+
+    result = CliRunner().invoke(app, ["predict", "--model", str(folder), "--jsonl", *files])
+
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (0, ["frames", "frames"]) == (result.exit_code, [line["refused"] for line in lines])
+    assert all("a volume is made of slices of one frame each" in line["reason"] for line in lines)

@@ -278,8 +278,12 @@ def test_a_long_verdict_stays_whole_on_the_page(name, score_of, request_of, writ
 
 def _with_context(request):
     nearest = (ReferenceCase("NIH ChestX-ray14 00000075_000.png", "pneumonia", 0.93),)
-    card = replace(request.outcome.card, references=("Doe et al., Films, 2020",))
-    outcome = replace(request.outcome, card=card, familiarity=Familiarity(0.42, "", nearest))
+    told = request.outcome
+    scores = tuple(
+        replace(one, finding=replace(one.finding, references=("Doe et al., Films, 2020",))) for one in told.scores
+    )
+    card = replace(told.card, findings=tuple(one.finding for one in scores))
+    outcome = replace(told, card=card, scores=scores, familiarity=Familiarity(0.42, "", nearest))
     return replace(request, outcome=outcome)
 
 
