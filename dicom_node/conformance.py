@@ -12,6 +12,7 @@ from dicom_node import dimse
 from dicom_node.deidentify.projection import ASKABLE, DESCRIPTION, PIXELS
 from dicom_node.settings import Settings
 from structured_reports.forms import ENCODINGS, PROFILES, REPORT_FORMS
+from structured_reports.reasons import REASONS, UNSPECIFIED
 from structured_reports.selection import CREATED
 
 
@@ -149,10 +150,21 @@ def _created() -> Sequence[str]:
         "SpecificCharacterSet; where these do not survive re-reading unchanged, nothing is sent. UIDs derive from what",
         "the object is about (2.25 from a name-based UUID): a rebuild has the same UIDs and bytes. Explicit VR",
         "Little Endian. SR: TID 1500, in Basic Text SR its words alone; COMPLETE, UNVERIFIED, PRELIMINARY.",
+        "",
+        "What says that no AI was performed gives the reason as a code of CID 9300 in the SR, and in FHIR as",
+        "`dataAbsentReason`, beside the node's own, finer one:",
+        "",
+        *_table(("code (DCM)", "meaning", "own codes"), _reasons()),
         "ContributingEquipmentSequence names the node; an instance that names it is kept and never read. No private",
         "attributes.",
         "",
     ]
+
+
+def _reasons() -> Sequence[Sequence[str]]:
+    own = {code: [name for name, one in REASONS.items() if one == code] for code in (*REASONS.values(), UNSPECIFIED)}
+    told = {code: ", ".join(f"`{name}`" for name in names) for code, names in own.items()}
+    return [(code.value, code.meaning, names or "any other") for code, names in told.items()]
 
 
 def _model_view() -> Sequence[str]:

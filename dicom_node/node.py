@@ -13,6 +13,7 @@ from typing import cast
 
 import sqlalchemy as sa
 
+from dicom_node.deadline import Deadline
 from dicom_node.deliver import Destination
 from dicom_node.durable import durable_write
 from dicom_node.engine.app import READ, Queues, Worker, delivery_queue, migrate_engine, working
@@ -265,25 +266,29 @@ def reading(node: Node, slot: int, device: str) -> Iterator[None]:
         stack.callback(database.dispose)
         queues = Queues(database)
         pipeline = stack.enter_context(node.pipeline(device, node.identity()))
-        worker = _worker(node, database, queues, pipeline, slot)
+        read = ReadStage(database, node.spool, node.results, pipeline, queues, node.destinations)
+        worker = _worker(node, database, read, slot)
         stack.enter_context(working(database, name, worker, queues))
         executors = Executors(database, queues)
         revival = Revival(database, queues, node.destinations)
         watch = Watch(database, node.spool, pipeline.roster, queues, executors, revival, name, seals=slot == 0)
         stack.enter_context(watch.running())
+        report = node.settings.report
+        if slot == 0 and report.not_performed and report.not_performed_after_s:
+            stack.enter_context(Deadline(database, read, report.not_performed_after_s).watched())
         say(Started("work", f"{device}, models {', '.join(slot.name for slot in pipeline.roster.slots)}"))
         yield
     say(Stopped("work"))
 
 
-def _worker(node: Node, database: sa.Engine, queues: Queues, pipeline: Pipeline, slot: int) -> Worker:
+def _worker(node: Node, database: sa.Engine, read: ReadStage, slot: int) -> Worker:
     destinations = node.destinations
     concurrency = {READ: node.settings.work.studies_at_once}
     # On SQLite two processes could exceed a destination's limit between count and claim.
     if slot == 0 or database.dialect.name != "sqlite":
         concurrency |= {delivery_queue(name): _DELIVERIES_AT_ONCE for name in destinations}
     return Worker(
-        read=ReadStage(database, node.spool, node.results, pipeline, queues, destinations),
+        read=read,
         deliver=DeliverStage(database, node.results, destinations, Turns(database)),
         concurrency=concurrency,
         poll_s=node.settings.work.poll_s,

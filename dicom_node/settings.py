@@ -113,10 +113,17 @@ class FhirSettings(_Section):
 
 
 class ReportSettings(_Section):
-    """What is made of a prediction."""
+    """What is made of a prediction.
+
+    Attributes
+    ----------
+    not_performed_after_s
+        From when a study is complete until it is told that it was not read; 0 for never.
+    """
 
     notice: Annotated[str, Field(min_length=1, max_length=64)] = "AI RESULT - NOT FOR DIAGNOSTIC USE"
     not_performed: bool = True
+    not_performed_after_s: Annotated[float, Field(ge=0, le=7 * 86400, allow_inf_nan=False)] = 3600.0
     fhir: FhirSettings = FhirSettings()
 
 

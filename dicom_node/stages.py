@@ -96,6 +96,18 @@ class ReadStage:
             return min(5.0 * 2.0**generation.attempts, LONGEST_WAIT_S)
         return None
 
+    def put_off(self, generation_id: int, refusal: Refusal, made_at: datetime) -> None:
+        """Record that a study is not read yet, and queue its reading as a version after that; nothing if it is read."""
+        with self.database.connect() as connection:
+            generation = generations.load(connection, generation_id)
+        study = self.pipeline.refuse(
+            self._sources(generation)[0], refusal, made_at=made_at, generation=generation.number, former=()
+        )
+        keys = tuple(one.id for one in generation.instances)
+        edition = Edition(made_at, (), {}, self.pipeline.made_with, keys)
+        if self._record(generation, study, edition, is_put_off=True):
+            self._tell(generation, study, 0.0)
+
     def _wait(self, generation: Generation, reason: str) -> float:
         """Keep a study until the model is there that it needs, however long that takes."""
         say(events.StudyWaits(study_key(generation.study_uid), generation.number, reason))
@@ -104,11 +116,7 @@ class ReadStage:
         return MODEL_WAIT_S
 
     def _read(self, generation: Generation, recorded: Mapping[str, Sequence[RecordedResult]]) -> None:
-        begun = time.time()
-        sources = [
-            Source(one.sha256, self.spool.path(one.path), one.calling_ae, one.called_ae, one.series_uid)
-            for one in generation.instances
-        ]
+        begun, sources = time.time(), self._sources(generation)
         made_at = datetime.fromtimestamp(generation.sealed_at, tz=UTC).astimezone()
         former = former_of(self.results.root, recorded, Cause(generation.cause))
         failed = Refusal(generations.FAILED, f"reading failed {MOST_READS} times; the log says why")
@@ -123,8 +131,14 @@ class ReadStage:
             study = self.pipeline.read(sources, made_at=made_at, generation=generation.number, former=former)
         keys = tuple(one.id for one in generation.instances)
         edition = Edition(made_at, former, bundles_of(recorded), self.pipeline.made_with, keys)
-        self._record(generation, study, edition)
-        self._tell(generation, study, time.time() - begun)
+        if self._record(generation, study, edition):
+            self._tell(generation, study, time.time() - begun)
+
+    def _sources(self, generation: Generation) -> list[Source]:
+        return [
+            Source(one.sha256, self.spool.path(one.path), one.calling_ae, one.called_ae, one.series_uid)
+            for one in generation.instances
+        ]
 
     def _tell(self, generation: Generation, study: StudyResult, seconds: float) -> None:
         key, number = study_key(generation.study_uid), generation.number
@@ -133,7 +147,10 @@ class ReadStage:
             if isinstance(one.outcome, Refusal):
                 say(events.ModelRefused(key, number, one.model, one.outcome.code))
 
-    def _record(self, generation: Generation, study: StudyResult, edition: Edition) -> None:
+    def _record(
+        self, generation: Generation, study: StudyResult, edition: Edition, *, is_put_off: bool = False
+    ) -> bool:
+        """Record a result with its deliveries, in one transaction; False where something else speaks for the study."""
         begun = time.time()
         recorded = list(self.results.write(generation, "", study.objects))
         for one in study.readings:
@@ -143,14 +160,14 @@ class ReadStage:
         reached("results-written")
         with writing(self.database) as connection:
             if not generations.still_sealed(connection, generation.id):
-                return
+                return False
             if generations.is_superseded(connection, generation):
                 generations.supersede(connection, generation.id)
-                return
+                return False
             withdrawn = lifecycle.withdrawn_models(connection, generation)
             if "" in withdrawn:
                 lifecycle.withhold(connection, generation.id)
-                return
+                return False
             recorded = [one for one in recorded if not is_of(one.model, withdrawn)]
             readings = [_withheld(one) if is_of(one.model, withdrawn) else _reading(one) for one in study.readings]
             outcome = _outcome(study) | {"made_with": edition.to_json()}
@@ -162,7 +179,11 @@ class ReadStage:
             spans = dict.fromkeys(span for one in study.readings for span in one.spans)
             all_spans = (*spans, *study.spans, ("record", begun, time.time() - begun))
             generations.add_timings(connection, generation.id, all_spans)
+            if is_put_off:
+                late = lifecycle.open_late_reading(connection, generation.study_uid, time.time())
+                self.queues.read(connection, late)
         reached("results-recorded")
+        return True
 
 
 def _outcome(study: StudyResult) -> dict[str, Any]:

@@ -174,6 +174,8 @@ def _why(row: Row) -> str:
     if row["cause"] == lifecycle.WITHDRAWAL:
         what = escape(row["withdrawn_model"]) or "all results"
         return f"an operator withdrew {what}{note}"
+    if row["cause"] == lifecycle.DEADLINE:
+        return "to be read after its deadline"
     return f"an operator had it read again{note}" if row["cause"] == lifecycle.RERUN else "complete"
 
 

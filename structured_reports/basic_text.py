@@ -26,7 +26,7 @@ from structured_reports.header import read_header
 from structured_reports.image_library import entry
 from structured_reports.part10 import sealed
 from structured_reports.port import Refusal, ReportRequest, ResultObject
-from structured_reports.report import document, text_title
+from structured_reports.report import document, not_performed, text_title
 from structured_reports.text import conclusion, model_line, score_line, sentence
 
 
@@ -45,7 +45,7 @@ def basic_text(request: ReportRequest, built: Mapping[str, ResultObject]) -> Res
 
 def _items(request: ReportRequest, map_object: ResultObject | None) -> list[sr.ContentItem]:
     outcome = request.outcome
-    said = _of_refusal(outcome) if isinstance(outcome, Refusal) else _of_prediction(outcome)
+    said = not_performed(outcome) if isinstance(outcome, Refusal) else _of_prediction(outcome)
     items = [
         coded(codes.LANGUAGE, codes.ENGLISH, CONCEPT_MODIFIER),
         *observer(request.equipment),
@@ -56,10 +56,6 @@ def _items(request: ReportRequest, map_object: ResultObject | None) -> list[sr.C
         shown = (concept(codes.VISUAL_EXPLANATION), map_object.sop_class_uid, map_object.uid)
         items.append(sr.ImageContentItem(*shown, relationship_type=CONTAINS))
     return items
-
-
-def _of_refusal(refusal: Refusal) -> list[sr.ContentItem]:
-    return [coded(codes.ANALYSES, codes.NOT_PERFORMED), words(codes.COMMENT, f"Reason code: {refusal.code}")]
 
 
 def _of_prediction(prediction: Prediction) -> list[sr.ContentItem]:

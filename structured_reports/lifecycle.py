@@ -17,6 +17,7 @@ class Cause(Enum):
 
     LATE_IMAGES = "images"
     RERUN = "rerun"
+    DEADLINE = "deadline"
 
 
 class RejectionReason(Enum):

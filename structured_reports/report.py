@@ -19,6 +19,7 @@ from structured_reports.lifecycle_references import hierarchical
 from structured_reports.measurement_groups import measurement_groups
 from structured_reports.part10 import sealed
 from structured_reports.port import Refusal, ReportRequest, ResultObject
+from structured_reports.reasons import reason
 from structured_reports.selection import mapped_scores
 from structured_reports.text import conclusion, sentence
 
@@ -84,12 +85,20 @@ def _refusal_tree(request: ReportRequest, refusal: Refusal, header: SourceHeader
             coded(codes.LANGUAGE, codes.ENGLISH, CONCEPT_MODIFIER),
             *observer(request.equipment),
             words(codes.COMMENT, conclusion(request)),
-            coded(codes.ANALYSES, codes.NOT_PERFORMED),
-            words(codes.COMMENT, f"Reason code: {refusal.code}"),
+            *not_performed(refusal),
             image_library(header),
         ],
         relationship=None,
     )
+
+
+def not_performed(refusal: Refusal) -> list[sr.ContentItem]:
+    """Return that there was no analysis, why as a code of the standard, and as the node's own, which is finer."""
+    return [
+        coded(codes.ANALYSES, codes.NOT_PERFORMED),
+        coded(codes.ANALYSES, reason(refusal)),
+        words(codes.COMMENT, f"Reason code: {refusal.code}"),
+    ]
 
 
 def _procedures(request: ReportRequest, header: SourceHeader) -> list[Code]:

@@ -18,6 +18,12 @@ _LOOKED = frozenset({"unfamiliar", "not-finite", "not-probable"})
 _BEGAN = frozenset({"hang"})
 _NOBODY = frozenset({"no-model"})
 
+_CAUSES = {
+    Cause.LATE_IMAGES: "more images came",
+    Cause.RERUN: "it was read again",
+    Cause.DEADLINE: "it was read late",
+}
+
 NOT_AN_OUTLINE = "not a lesion outline"
 
 
@@ -78,8 +84,7 @@ def version_line(request: ReportRequest) -> str:
     """Return which result this one replaces, and why; empty for the first one."""
     if request.former is None:
         return ""
-    why = "more images came" if request.former.cause is Cause.LATE_IMAGES else "it was read again"
-    return f"Version {request.generation}: replaces the former AI result of this study, {why}"
+    return f"Version {request.generation}: replaces the former AI result of this study, {_CAUSES[request.former.cause]}"
 
 
 def _version(request: ReportRequest) -> str:

@@ -75,7 +75,7 @@ class Generation:
     attempts
         How often reading it was begun, this time included.
     cause
-        ``images`` or ``rerun``.
+        ``images``, ``rerun`` or ``deadline``.
     """
 
     id: int
@@ -240,7 +240,7 @@ def discount(connection: sa.Connection, generation_id: int, *, waits_for: str | 
     """Take back the count of an attempt that failed for no fault of the study, and note what it waits for."""
     connection.execute(
         sa.update(generation)
-        .where(generation.c.id == generation_id)
+        .where(generation.c.id == generation_id, generation.c.state == SEALED)
         .values(attempts=generation.c.attempts - 1, waits_for=waits_for)
     )
 

@@ -1,7 +1,8 @@
 """Versions and withdrawals of the results of a study.
 
-A generation comes from images that arrived, or from an operator: `rerun` reads the same instances again, `withdrawal`
-takes results back. A withdrawal stands until an operator's rerun: what it took back does not return by itself.
+A generation comes from images that arrived, from an operator (`rerun` reads the instances again, `withdrawal` takes
+results back), or from a deadline that passed. A withdrawal stands until an operator's rerun: what it took back does not
+return by itself.
 """
 
 from __future__ import annotations
@@ -27,6 +28,17 @@ from dicom_node.ledger.generations import (
 from dicom_node.ledger.schema import delivery, generation, instance, result
 
 IMAGES, RERUN, WITHDRAWAL = "images", "rerun", "withdrawal"
+DEADLINE = "deadline"
+"""Cause of a generation that is read after it was told that its study was not read in time."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A generation that is sealed and not read."""
+
+    id: int
+    sealed_at: float
+    waits_for: str | None
 
 
 @dataclass(frozen=True)
@@ -100,6 +112,20 @@ def open_rerun(connection: sa.Connection, study_uid: str, note: str, now: float)
         return int(row.id), int(row.number), False
     key, number = _insert(connection, study_uid, state=SEALED, sealed_at=now, cause=RERUN, note=note)
     return key, number, True
+
+
+def unread(connection: sa.Connection, sealed_before: float) -> list[Unread]:
+    """Return what was sealed before a time and is not read; nothing of which it was told that it is late."""
+    query = sa.select(generation.c.id, generation.c.sealed_at, generation.c.waits_for).where(
+        generation.c.state == SEALED, generation.c.cause != DEADLINE, generation.c.sealed_at <= sealed_before
+    )
+    return [Unread(*row) for row in connection.execute(query.order_by(generation.c.id))]
+
+
+def open_late_reading(connection: sa.Connection, study_uid: str, now: float) -> int:
+    """Return the key of a generation over the instances that a study has, to be read after its deadline."""
+    key, _ = _insert(connection, study_uid, state=SEALED, sealed_at=now, cause=DEADLINE)
+    return key
 
 
 def has_instances(connection: sa.Connection, study_uid: str) -> bool:

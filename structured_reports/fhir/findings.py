@@ -13,9 +13,11 @@ from structured_reports.fhir.terms import (
     NOT_PERFORMED,
     POSITIVE,
     Json,
+    coding,
     concept,
 )  # fmt: skip
 from structured_reports.port import Refusal
+from structured_reports.reasons import reason
 from structured_reports.text import score_line, sentence, verdict
 
 _DIGITS = 6  # of a score: more is noise, and the text stays the same on every platform
@@ -66,11 +68,14 @@ def _panel(scope: Scope, prediction: Prediction) -> Json:
 
 def _refused(scope: Scope, refusal: Refusal) -> Json:
     """Return that nothing was observed, and why."""
-    code = {"system": scope.identifier("")["system"], "code": refusal.code}
+    own = {"system": scope.identifier("")["system"], "code": refusal.code}
     return {
         **_common(scope, "not-performed", "cancelled"),
         "code": concept(codes.DIAGNOSTIC_IMAGING),
-        "dataAbsentReason": {"coding": [NOT_PERFORMED, code], "text": sentence(refusal.reason)},
+        "dataAbsentReason": {
+            "coding": [NOT_PERFORMED, coding(reason(refusal)), own],
+            "text": sentence(refusal.reason),
+        },
     }
 
 

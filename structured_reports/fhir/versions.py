@@ -63,8 +63,8 @@ def version_status(former: FormerResult, now: str) -> str:
     ``amended`` where images came late, ``corrected`` where a new reading says something else; where it says the same,
     the status stays.
     """
-    if former.report is None:
-        return "preliminary"
+    if former.report is None or former.cause is Cause.DEADLINE:
+        return "preliminary"  # nothing was said before but that there is no result yet
     if former.cause is Cause.LATE_IMAGES:
         return "amended"
     unchanged = former.report.said == now and former.report.status in ("preliminary", "amended", "corrected")

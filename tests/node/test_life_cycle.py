@@ -317,3 +317,26 @@ def test_what_the_node_failed_to_read_can_be_rebuilt_after_it_was_read_anew(
     done = hospital.node.command("rebuild", study_uid)
 
     assert 0 == done.returncode, done.stdout + done.stderr
+
+
+def test_a_study_that_cannot_be_read_in_time_is_told_and_its_reading_replaces_that(
+    chest_film: Path, tmp_path: Path
+) -> None:
+    folder, away = copied(tmp_path, "slow"), tmp_path / "away"
+    tables = table(copied(tmp_path, "other"), 'when = { Modality = ["CT"] }') + table(folder)
+    tables += "\n[report]\nnot_performed_after_s = 1.5\n"
+    (folder / "model.onnx").rename(away)
+    with pacs() as peer, running_node(tmp_path / "node", tables=tables + peer.destination()) as node:
+        assert 0x0000 == send(node.port, as_study(chest_film, tmp_path / "film.dcm", 1))
+        node.delivered("2.25.4711.1")
+        node.kill()
+        away.rename(folder / "model.onnx")
+        node.start()
+        told = node.delivered("2.25.4711.1", generation=2)
+
+    assert [("refused", "deadline"), ("reported", None)] == [
+        (one["state"], one["reason_code"]) for one in told["generations"]
+    ]
+    late, read = [one for one in peer.datasets() if one.Modality == "SR"]
+    assert "110533" in [one.ConceptCodeSequence[0].CodeValue for one in late.ContentSequence if one.ValueType == "CODE"]
+    assert {late.SOPInstanceUID} == named(read.PredecessorDocumentsSequence)

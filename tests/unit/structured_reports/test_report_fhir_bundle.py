@@ -38,7 +38,7 @@ def test_a_report_of_a_refusal_is_cancelled(bundle_of) -> None:
 def test_the_reason_of_a_refusal_is_coded(bundle_of) -> None:
     codings = _resource(bundle_of(), "Observation")["dataAbsentReason"]["coding"]
 
-    assert [coding["code"] for coding in codings] == ["not-performed", "NOT_A_CHEST_FILM"]
+    assert [coding["code"] for coding in codings] == ["not-performed", "110513", "NOT_A_CHEST_FILM"]
 
 
 def test_a_finding_below_the_threshold_is_no_conclusion(bundle_of, score_of) -> None:
