@@ -7,41 +7,21 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from inference.console import advance, bars, needed, said, stop
 from inference.errors import InferenceError
+from inference.extras import REPORT, TRAINING
 from inference.isolation import LIMIT_S
 from inference.models import DEFAULT_MODEL, load_model
 from inference.network_process import faults_apart, isolated
-from inference.progress import Step
 from inference.reading import json_line, listed, named_files, read_answers, sources_of
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-# Results go to standard output, everything said to people to standard error.
-said = Console(stderr=True)
 
 ModelFolder = Annotated[Path, typer.Option("--model", help="Model folder; default: the shipped model.")]
 DataFolder = Annotated[Path, typer.Option("--data", exists=True, file_okay=False, help="Folder of films and tables.")]
 Split = Literal["test", "validation"]
 OutFolder = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder to write to.")]
-
-
-def stop(error: InferenceError) -> typer.Exit:
-    """Say an error and return the way out."""
-    said.print(f"[red]{error}[/red]", soft_wrap=True, highlight=False)
-    return typer.Exit(2)
-
-
-def bars() -> Progress:
-    """Return progress bars on standard error."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=said)
-
-
-def advance(progress: Progress, task: TaskID, now: Step) -> None:
-    """Show where a training run is."""
-    description = f"epoch {now.epoch}, loss {now.loss:.3f}"
-    progress.update(task, completed=now.step, total=now.steps, description=description)
 
 
 @app.command()
@@ -114,6 +94,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a recipe and write a model folder."""
+    needed("train", TRAINING)
     from inference.training.run import Trainer  # noqa: PLC0415 - serving works without torch
 
     with bars() as progress:
@@ -135,6 +116,7 @@ def evaluate(
     split: Annotated[Split, typer.Option(help="validation: for choices, which are never made on test films.")] = "test",
 ) -> None:
     """Measure a model on the films that its recipe kept for tests, and write a report page with its figures."""
+    needed("evaluate", REPORT)
     from inference.evaluation import Evaluation, protocol_of  # noqa: PLC0415 - imports what only this needs
     from inference.evaluation.page import write_page  # noqa: PLC0415
     from inference.evaluation.tables import tables  # noqa: PLC0415
@@ -160,6 +142,7 @@ def compare(
     out: OutFolder,
 ) -> None:
     """Measure models on the films that none of them was trained or chosen on, and write a report page."""
+    needed("compare", REPORT)
     from inference.evaluation.comparison import Comparison, contenders_in  # noqa: PLC0415 - imports what only this needs
     from inference.evaluation.comparison_page import write_comparison  # noqa: PLC0415
 

@@ -10,6 +10,7 @@ InferenceError
 │   └── UnsuitableFilmError
 ├── HungError                  ask again; it ended before its answer
 ├── ListError                  correct the list of files
+├── MissingExtraError          install the extra that the command needs
 └── TrainingError              correct the recipe or the data
     ├── InvalidRecipeError
     └── MissingDataError
@@ -48,6 +49,10 @@ class HungError(InferenceError):
 
 class ListError(InferenceError):
     """A list of files cannot be read."""
+
+
+class MissingExtraError(InferenceError):
+    """A library that a command needs is not installed."""
 
 
 class FilmError(InferenceError):

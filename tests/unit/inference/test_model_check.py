@@ -53,14 +53,21 @@ def with_arrays(folder: Path, name: str, **changes: Any) -> Path:
     return folder
 
 
+def shifted(scores: np.ndarray) -> np.ndarray:
+    return np.where(scores > 0.5, scores - 0.4, scores + 0.4).astype(np.float32)
+
+
 ATLAS_FAULTS: list[tuple[dict[str, Any], str]] = [
-    ({"labels": lambda each: each[:5]}, "labels: 5; there are 1053 embeddings, and each has one"),
+    ({"labels": lambda each: each[:5]}, "labels: 5; there are [0-9]+ embeddings, and each has one"),
     ({"limit": lambda _: np.float64(0)}, r"limit: 0\.0; a finite length above 0"),
     ({"limit": lambda _: np.float64("nan")}, "limit: nan; a finite length above 0"),
-    ({"whitening": lambda each: each[:5]}, r"whitening: shape \(5, 736\); it has a row for each of the 736 numbers"),
+    (
+        {"whitening": lambda each: each[:5]},
+        r"whitening: shape \(5, [0-9]+\); it has a row for each of the [0-9]+",
+    ),
     ({"whitening": lambda each: each * np.nan}, "whitening: a value is not finite"),
-    ({"embeddings": lambda each: each[:0]}, r"embeddings: shape \(0, 512\); one case or more"),
-    ({"view": lambda _: np.zeros(9)}, "view: 8 numbers and a bias; the mean has 736"),
+    ({"embeddings": lambda each: each[:0]}, r"embeddings: shape \(0, [0-9]+\); one case or more"),
+    ({"view": lambda _: np.zeros(9)}, "view: 8 numbers and a bias; the mean has [0-9]+"),
 ]
 
 
@@ -96,7 +103,7 @@ def test_a_golden_film_that_tells_nothing_is_refused(folder: Path, changes: dict
 
 
 def test_a_golden_film_that_the_model_answers_otherwise_is_a_fault(folder: Path) -> None:
-    with_arrays(folder, "golden.npz", scores=lambda each: 1 - each)
+    with_arrays(folder, "golden.npz", scores=shifted)
 
     (fault,) = faults_of_folder(folder)
 
@@ -173,7 +180,7 @@ def test_a_check_that_comes_to_no_end_says_so(folder: Path) -> None:
 
 def test_the_command_tries_the_network_on_its_golden_film(folder: Path) -> None:
     sound = CliRunner().invoke(app, ["check", str(folder)])
-    with_arrays(folder, "golden.npz", scores=lambda each: 1 - each)
+    with_arrays(folder, "golden.npz", scores=shifted)
     wrong = CliRunner().invoke(app, ["check", str(folder)])
 
     assert (0, f"{folder}: nothing is wrong\n") == (sound.exit_code, sound.stdout)
