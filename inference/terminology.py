@@ -22,9 +22,11 @@ from pydicom.sr._concepts_dict import concepts as dictionary
 concepts: Mapping[str, Mapping[str, Mapping[str, tuple[str, list[int]]]]] = dictionary  # type: ignore[assignment]
 # Designators of Table 8-1 beside those whose concepts pydicom carries.
 OTHER_SCHEMES = frozenset({
-    "99SDM", "ACR", "BI", "C4", "C5", "CD2", "CTCAE", "DC", "DCMUID", "HPC", "I10P", "I11", "I9", "I9C", "IHERADTF",
-    "ISO3166_1", "ISO639_1", "ISO639_2", "MA", "MAYOASRG", "MDNS", "MGI", "NICIP", "NYUMCCG", "OPCS-4", "POS",
-    "RADELEMENT", "RFC3066", "RFC5646", "SNM3", "SRT", "UBERON", "UNS",
+    "99SDM", "ACR", "ASTM-sigpurpose", "BI", "C4", "C5", "CD2", "CTCAE", "CTV3", "DC", "DCMUID", "HPC", "I10C",
+    "I10P", "I11", "I9", "I9C", "ICDO3", "IETF4646", "IHERADTF", "ISO3166_1", "ISO5218_1", "ISO639_1", "ISO639_2",
+    "ISO_OID", "MA", "MAYOASRG", "MDNS", "MGI", "NBD", "NBG", "NCDR", "NICIP", "NPI", "NYUMCCG", "OPCS-4",
+    "PATHLEX", "POS", "RADELEMENT", "RFC-3881", "RFC3066", "RFC5646", "RO", "RRID", "SCPECG", "SNM3", "SRT",
+    "UBERON", "UNS", "UPC", "caDSR",
 })  # fmt: skip
 SEMANTIC_TAG = re.compile(r" \([a-z/ ]+\)$")  # "Thoracic structure (body structure)"
 

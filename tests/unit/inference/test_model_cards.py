@@ -177,6 +177,13 @@ def test_the_command_says_the_faults_and_fails(tmp_path: Path) -> None:
         ({"value": "51185008", "scheme": "SCT", "meaning": "thoracic structure"}, None),
         ({"value": "RID5350", "scheme": "RADLEX", "meaning": "Pneumonia"}, None),
         ({"value": "X1", "scheme": "99HOSPITAL", "meaning": "Ours"}, None),
+        ({"value": "J18.9", "scheme": "I10C", "meaning": "Pneumonia, unspecified organism"}, None),
+        ({"value": "8800/3", "scheme": "ICDO3", "meaning": "Sarcoma"}, None),
+        (
+            {"value": "RID5350", "scheme": "radlex", "meaning": "Pneumonia"},
+            "'radlex' is no coding scheme",
+        ),
+        ({"value": "233604007", "scheme": "SNOMED", "meaning": "Pneumonia"}, "'SNOMED' is no coding scheme"),
         ({"value": "60046008", "scheme": "SCT", "meaning": "Pneumothorax"}, "means Pleural effusion"),
         ({"value": "999999", "scheme": "DCM", "meaning": "Ours"}, "no concept of DCM"),
         ({"value": "24627-3", "scheme": "LN", "meaning": "Chest CT"}, "check digit"),
