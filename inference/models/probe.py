@@ -33,18 +33,29 @@ def faults_of_model(model: Classifier[Any], card: CardFile) -> Iterator[str]:
     if declared:
         return
     try:
-        given = tried(model, card)
+        faults = list(faults_of_outputs(model, card, tried(model, card)))
     except ModelError as error:
         yield str(error)
         return
-    faults = list(faults_of_outputs(model, card, given))
     yield from faults
-    if not given.is_finite:
-        yield "the network gives values that are not finite for a black image; a score is made of finite ones"
-    elif not faults and (fault := model.scoring.fault(given.of(0).logits)):
-        yield f"output.values: {fault}"
+    for name, films in (("a black image", black(card)), ("one from black to white", ramp(card))):
+        found = faults_of_values(model, films, has_shape=not faults)
+        yield from (f"the network, on {name}: {fault}" for fault in found)
     if not faults:
         yield from faults_of_answer(model)
+
+
+def faults_of_values(model: Classifier[Any], films: NDArray[np.float32], *, has_shape: bool) -> Iterator[str]:
+    """Yield why no score can be made of what the network says of a film."""
+    try:
+        given = model.network.run(films).of(0)
+    except ModelError as error:
+        yield str(error)
+        return
+    if not given.is_finite:
+        yield "not every value is finite, and a score is made of finite ones"
+    elif has_shape and (fault := model.scoring.fault(given.logits)):
+        yield f"output.values: {fault}"
 
 
 def faults_of_answer(model: Classifier[Any]) -> Iterator[str]:
@@ -82,9 +93,19 @@ def grid_of(network: Network) -> Grid | None:
 
 def black(card: CardFile) -> NDArray[np.float32]:
     """Return a batch of one black image as the network takes it."""
-    channels, *lengths = card.input.grid
-    levels = np.zeros(lengths, np.float32)
-    return np.ascontiguousarray(scaled_channels(levels, channels, *card.input.scaling())[np.newaxis])
+    return film_of(card, np.zeros(card.input.grid[1:], np.float32))
+
+
+def ramp(card: CardFile) -> NDArray[np.float32]:
+    """Return a batch of one image whose columns go from black to white, as the network takes it."""
+    lengths = card.input.grid[1:]
+    return film_of(card, np.broadcast_to(np.linspace(0.0, 1.0, lengths[-1], dtype=np.float32), lengths))
+
+
+def film_of(card: CardFile, levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a batch of one image of levels in [0, 1] as the network takes it."""
+    scaled = scaled_channels(levels, card.input.grid[0], *card.input.scaling())
+    return np.ascontiguousarray(scaled[np.newaxis], np.float32)
 
 
 def faults_of_grid(card: CardFile, taken: Grid | None) -> Iterator[str]:

@@ -17,6 +17,7 @@ from inference.errors import ModelError
 from inference.film import read_film
 from inference.isolation import LIMIT_S
 from inference.models import DEFAULT_MODEL
+from inference.models.check import faults_of_folder
 from inference.network_process import isolated
 
 torch = pytest.importorskip("torch")
@@ -73,6 +74,24 @@ def test_one_film_is_refused_and_the_others_are_read(
     assert pytest.approx(0.62, abs=0.01) == first["scores"]["pneumonia"]
     assert {} == second["scores"]
     assert re.search(reason, second["reason"])
+
+
+class Forgets(torch.nn.Module):
+    """Gives no number for what is brighter than black."""
+
+    def forward(self, films):
+        means = films.mean((1, 2, 3)).unsqueeze(1)
+        return torch.where(means > 0.1, means * float("nan"), means)
+
+
+def test_what_a_network_fails_on_but_not_in_the_dark_is_found_by_a_check(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    torch.jit.script(Forgets()).save(folder / "m.pt")
+
+    (fault,) = faults_of_folder(write_card(folder, "m.pt", "torchscript", [finding()], TAKEN))
+
+    assert f"{folder}: the network, on one from black to white: not every value is finite" in fault
 
 
 def test_a_network_that_ends_its_process_is_started_again(clinical_film: Path) -> None:
