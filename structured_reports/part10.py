@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import struct
+from collections.abc import Callable
 from io import BytesIO
 
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
+from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import VR
 
@@ -17,6 +20,8 @@ from structured_reports.header import REPAIRED, SourceHeader, carried_tags
 from structured_reports.port import DICOM, ResultObject
 from structured_reports.provenance import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from structured_reports.uids import derived_uid
+
+_UID, _PIXEL_DATA = 0x00080018, 0x7FE00010
 
 
 def sealed(kind: str, dataset: Dataset, header: SourceHeader, picture: bytes | None = None) -> ResultObject:
@@ -27,8 +32,12 @@ def sealed(kind: str, dataset: Dataset, header: SourceHeader, picture: bytes | N
     IdentityMismatchError
         The file does not decode to the patient and study of the source.
     """
-    dataset.SOPInstanceUID = _content_uid(dataset)
-    content = _encoded(dataset)
+    pixels = dataset.get("PixelData", b"")
+    others = _written(dataset, lambda tag: tag != _PIXEL_DATA)
+    before = len(_written(dataset, lambda tag: tag < _UID))
+    after = len(_written(dataset, lambda tag: tag <= _UID))  # the same, but for a UID that only stands in
+    dataset.SOPInstanceUID = _content_uid(dataset, pixels, others)
+    content = _file(dataset, pixels, others[:before], others[after:])
     _check_identity(kind, content, header)
     return ResultObject(
         kind=kind,
@@ -41,27 +50,43 @@ def sealed(kind: str, dataset: Dataset, header: SourceHeader, picture: bytes | N
     )
 
 
-def _content_uid(dataset: Dataset) -> str:
+def _content_uid(dataset: Dataset, pixels: bytes, others: bytes) -> str:
     """Return a UID that follows from everything else in the object: one UID, one content."""
-    digest = hashlib.sha256(dataset.get("PixelData", b""))
-    without_pixels = Dataset()
-    without_pixels.set_original_encoding(False, True, dataset.original_character_set)
-    for tag in dataset.keys():  # noqa: SIM118  iterating a data set decodes it
-        if tag != 0x7FE00010:
-            without_pixels[tag] = dataset.get_item(tag)
-    buffer = DicomBytesIO()
-    buffer.is_little_endian = True
-    buffer.is_implicit_VR = False
-    write_dataset(buffer, without_pixels)
-    digest.update(buffer.getvalue())
+    digest = hashlib.sha256(pixels)
+    digest.update(others)
     return derived_uid("instance", dataset.SOPClassUID, digest.hexdigest())
 
 
-def _encoded(dataset: Dataset) -> bytes:
-    dataset.file_meta = _file_meta(dataset)
-    dataset.preamble = b"\0" * 128
+def _file(dataset: Dataset, pixels: bytes, before: bytes, after: bytes) -> bytes:
+    """Return the file, with the UID and the pixels at their places among what is written already."""
+    parts = [_head(dataset), before, _written(dataset, lambda tag: tag == _UID), after]
+    if pixels:
+        vr = dataset["PixelData"].VR.encode("ascii")
+        # An element with a length of 32 bits (PS3.5 7.1.2), the last of the data set
+        parts += [struct.pack("<HH2sHI", _PIXEL_DATA >> 16, _PIXEL_DATA & 0xFFFF, vr, 0, len(pixels)), pixels]
+    return b"".join(parts)
+
+
+def _head(dataset: Dataset) -> bytes:
+    """Return preamble, prefix and File Meta Information (PS3.10 7.1)."""
+    empty = Dataset()
+    empty.file_meta, empty.preamble = _file_meta(dataset), b"\0" * 128
     buffer = BytesIO()
-    dcmwrite(buffer, dataset, enforce_file_format=True)
+    dcmwrite(buffer, empty, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def _written(dataset: Dataset, is_wanted: Callable[[BaseTag], bool]) -> bytes:
+    """Return some elements in explicit VR little endian."""
+    part = Dataset()
+    part.set_original_encoding(False, True, dataset.original_character_set)
+    for tag in dataset.keys():  # noqa: SIM118  iterating a data set decodes it
+        if is_wanted(tag):
+            part[tag] = dataset.get_item(tag)
+    buffer = DicomBytesIO()
+    buffer.is_little_endian = True
+    buffer.is_implicit_VR = False
+    write_dataset(buffer, part)
     return buffer.getvalue()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -12,6 +11,7 @@ from structured_reports.header import SourceHeader
 from structured_reports.pdf_paper import DARK, MARGIN_MM, WIDTH_MM, Paper
 from structured_reports.port import ReportRequest
 from structured_reports.selection import mapped_scores
+from structured_reports.shrink import shrunk
 from structured_reports.spacing import pixel_aspect
 from structured_reports.summary_films import mapped
 from structured_reports.text import NOT_AN_OUTLINE
@@ -57,4 +57,4 @@ def _reduced(film: NDArray[np.uint8], width: float, height: float) -> NDArray[np
     # One factor for both, so that pixels stay as the page shows them
     per_mm = min(pixels[0] / width, pixels[1] / height)
     size = max(1, round(width * per_mm)), max(1, round(height * per_mm))
-    return np.asarray(cv2.resize(film, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return shrunk(film, *size)

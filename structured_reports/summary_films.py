@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -13,6 +12,7 @@ from structured_reports.header import SourceHeader
 from structured_reports.port import ReportRequest
 from structured_reports.regions import LEVEL, regions_of
 from structured_reports.selection import mapped_scores
+from structured_reports.shrink import shrunk
 from structured_reports.spacing import pixel_aspect
 from structured_reports.summary_layout import LINE, MIDDLE, SMALLEST_TEXT, Block, gap
 from structured_reports.text import NOT_AN_OUTLINE
@@ -43,7 +43,7 @@ def films(request: ReportRequest, header: SourceHeader) -> list[Block]:
         raise ValueError("a prediction needs its film")
     shown = mapped_scores(request)
     size = _page_size(request.display, pixel_aspect(header))
-    film = np.asarray(cv2.resize(request.display, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    film = shrunk(request.display, *size)
     pictures = [(np.repeat(film[..., None], 3, axis=2), _LEFT if shown else MIDDLE)]
     captions = [(_source_caption(request, header), pictures[0][1])]
     if shown:
@@ -85,7 +85,7 @@ def mapped(film: NDArray[np.uint8], score: Score) -> NDArray[np.uint8]:
         raise ValueError("a map is shown only where there is one")
     rows, columns = score.saliency.shape
     size = (film.shape[1], film.shape[0])
-    picture = overlaid(film, np.asarray(cv2.resize(score.saliency, size, interpolation=cv2.INTER_AREA)))
+    picture = overlaid(film, shrunk(score.saliency, *size))
     for region in regions_of(score.saliency):
         outline(picture, region, (size[0] / columns, size[1] / rows), 2)
     return picture

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from structured_reports.regions import Region
+from structured_reports.shrink import shrunk
 
 Colour = tuple[int, int, int]
 
@@ -20,6 +21,10 @@ WHITE: Colour = (255, 255, 255)
 GREY: Colour = (186, 190, 196)
 RULE: Colour = (58, 62, 68)
 BLACK: Colour = (0, 0, 0)
+
+# The filter "up" (ISO/IEC 15948, 9.2) in place of a choice row by row: half the time, no larger. OpenCV names the two
+# numbers IMWRITE_PNG_FILTER and IMWRITE_PNG_FILTER_UP from 4.12 on, and passes over them before.
+_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 2, 19, 32)
 
 
 @cache
@@ -116,8 +121,9 @@ def png(picture: NDArray[np.uint8], longest: int) -> bytes:
     """Return a PNG, no side longer than `longest`."""
     scale = longest / max(picture.shape[:2])
     if scale < 1:
-        picture = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-    _, encoded = cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])
+        rows, columns = (max(1, round(length * scale)) for length in picture.shape[:2])
+        picture = shrunk(picture, columns, rows)
+    _, encoded = cv2.imencode(".png", picture[..., ::-1], _PNG)
     return bytes(encoded)
 
 

@@ -12,6 +12,7 @@ import pytest
 from films import written_and_read
 from pydicom.charset import convert_encodings
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
 
 from structured_reports import part10
 from structured_reports.build import build_results
@@ -84,21 +85,21 @@ def test_words_of_our_own_beyond_ascii_turn_the_object_to_utf_8_with_the_same_na
 
 
 def test_an_object_that_decodes_to_another_name_is_not_made(monkeypatch, request_of) -> None:
-    honest = part10._encoded
+    honest = part10._written
 
-    def careless(dataset: Dataset) -> bytes:
+    def careless(dataset: Dataset, is_wanted: Callable[[BaseTag], bool]) -> bytes:
         dataset.PatientName = "Somebody^Else"
-        return honest(dataset)
+        return honest(dataset, is_wanted)
 
-    monkeypatch.setattr(part10, "_encoded", careless)
+    monkeypatch.setattr(part10, "_written", careless)
 
     with pytest.raises(IdentityMismatchError, match="PatientName"):
         build_results(request_of("dx", "positive"), ("summary",))
 
 
 def test_the_message_of_a_mismatch_names_no_patient(monkeypatch, request_of) -> None:
-    honest = part10._encoded
-    monkeypatch.setattr(part10, "_encoded", lambda ds: honest(_renamed(ds)))
+    honest = part10._written
+    monkeypatch.setattr(part10, "_written", lambda ds, is_wanted: honest(_renamed(ds), is_wanted))
 
     with pytest.raises(IdentityMismatchError) as caught:
         build_results(request_of("dx", "positive"), ("summary",))
