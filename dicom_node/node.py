@@ -24,6 +24,7 @@ from dicom_node.films import Films
 from dicom_node.ledger.arrivals import Arrivals, close_associations
 from dicom_node.ledger.database import locked, migrate, open_database
 from dicom_node.ledger.turns import Turns
+from dicom_node.loading import loaded, suspects_of
 from dicom_node.observe.events import Started, Stopped, say
 from dicom_node.opening import MOST_SHARED, Openings
 from dicom_node.pipeline import Pipeline
@@ -37,11 +38,9 @@ from dicom_node.settings import ModelSettings, Settings
 from dicom_node.slot import Reader
 from dicom_node.spool.spool import Spool
 from dicom_node.stages import DeliverStage, ReadStage
-from dicom_node.suspects import Suspects
 from dicom_node.volumes import Volumes
 from dicom_node.watch import Watch
-from inference.errors import ModelError
-from inference.models import Model, VolumeModel, load_any
+from inference.models import Model, VolumeModel
 from inference.serving.service import service_of
 from structured_reports.port import Equipment
 from structured_reports.provenance import MARKER_MANUFACTURER, is_own
@@ -183,10 +182,7 @@ class Node:
         StartError
             It cannot be loaded.
         """
-        try:
-            return load_any(settings.folder, device=settings.device or device, threads=self.settings.work.threads)
-        except ModelError as error:
-            raise StartError(str(error)) from error
+        return loaded(settings.folder, self.data_dir, settings.device or device, self.settings.work.threads)
 
     def require_models(self, device: str) -> Sequence[str]:
         """Load every model and let it go again; returns the faults of those that cannot be loaded.
@@ -208,7 +204,7 @@ class Node:
 
     def _reader(self, settings: ModelSettings, device: str, openings: Openings, equipment: Equipment) -> Reader:
         model = self.model(settings, device)
-        suspects = Suspects(self.data_dir / "suspects" / model.card.digest[:16])
+        suspects = suspects_of(self.data_dir, model.card.digest)
         # A service hands on what it is given: to it a volume is a film with one dimension more.
         service = service_of(cast(Model, model), settings.device or device, suspects.end_process)
         try:

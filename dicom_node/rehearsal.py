@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
 from dicom_node.errors import StartError
+from dicom_node.loading import REHEARSAL
 from inference.errors import NOT_FRONTAL, UNFAMILIAR, FilmError, InferenceError
 from inference.models import Model, PreparedFilm, VolumeModel
 from inference.serving.service import Service
@@ -43,7 +44,7 @@ def rehearse(service: Service, equipment: Equipment, notice: str, kinds: Collect
     header = _header()
     slices = _named(header) if isinstance(model, VolumeModel) else None
     try:
-        answer = service.answer(_prepared(model), "rehearsal")
+        answer = service.answer(_prepared(model), REHEARSAL)
         # A made-up film is like none that the model knows; that it says so shows that it works.
         if isinstance(answer, FilmError) and answer.code not in (UNFAMILIAR, NOT_FRONTAL):
             raise answer
