@@ -17,10 +17,9 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import UID
 from pydicom.valuerep import VR
 
-from structured_reports.errors import UnusableHeaderError
+from structured_reports.header_faults import as_the_dictionary_says, leave_out_invalid, require_usable
 
 UTF_8 = "ISO_IR 192"
 
@@ -39,9 +38,6 @@ _TYPE_2 = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
     "AccessionNumber", "ReferringPhysicianName",
 )  # fmt: skip
-
-# Without these there is nothing to refer to (PS3.3 C.7.2.1, C.7.3.1, C.12.1, all type 1)
-_NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 
 # Coded values, of which an invalid one is made valid or empty
 REPAIRED = frozenset({"PatientSex", "PatientBirthDate", "PatientAge", "StudyDate", "StudyTime"})
@@ -66,11 +62,8 @@ class SourceHeader:
     text: Dataset
 
     def __post_init__(self) -> None:
-        missing = [keyword for keyword in _NEEDED if not self.get(keyword)]
-        if missing:
-            raise UnusableHeaderError(f"source header: {', '.join(missing)} missing or empty (type 1 in PS3.3)")
-        if not UID(str(self.get("SOPClassUID"))).is_valid:
-            raise UnusableHeaderError("source header: SOPClassUID is not a UID (PS3.5 9.1)")
+        require_usable(self.text)
+        leave_out_invalid(self.encoded, self.text)
 
     def get(self, keyword: str) -> Any:  # noqa: ANN401  the type depends on the keyword
         """Return a value, or None where the source has none that can be read."""
@@ -119,7 +112,7 @@ def read_header(source: Dataset) -> SourceHeader:
     Raises
     ------
     UnusableHeaderError
-        A UID that every reference needs is missing.
+        A UID that every reference needs is missing or none, or what names the patient cannot stand in a valid object.
     """
     return SourceHeader(_copied(source), _copied(source))
 
@@ -131,6 +124,8 @@ def _copied(source: Dataset) -> Dataset:
         if tag.group < _LONGEST_GROUP_READ and not tag.is_private:
             element = source.get_item(tag)
             copied[tag] = element if isinstance(element, RawDataElement) else deepcopy(element)
+    for tag in carried_tags(copied):
+        copied[tag] = as_the_dictionary_says(copied.get_item(tag), dictionary_VR(tag))
     return copied
 
 
