@@ -71,6 +71,7 @@ def _paragraphs(request: ReportRequest, score: Score) -> list[tuple[str, Colour,
     name = score.finding.name.capitalize()
     return [
         (request.notice, NOTICE_YELLOW, MAIN),
-        (f"{name} score {found}, threshold {threshold}, {verdict(score)}", WHITE, MAIN),
+        (f"{name} score {found}, threshold {threshold}", WHITE, MAIN),
+        (verdict(score), WHITE, MAIN),
         (f"colour: relative activation, line: 50 % of peak - {NOT_AN_OUTLINE}. {model}", GREY, DETAIL),
     ]
