@@ -194,7 +194,9 @@ def postgres() -> Iterator[str]:
     log = folder / "postgres.log"
     try:
         with _running([*as_user, str(binary / "postgres"), *options], log, cwd=folder):
-            _wait_for(lambda: _listens(port), log)
+            # It listens before it has started up
+            ready = [str(binary / "pg_isready"), "-q", "-h", HOST, "-p", str(port)]
+            _wait_for(lambda: subprocess.run(ready, check=False).returncode == 0, log)
             subprocess.run(
                 [*as_user, str(binary / "createdb"), "-h", HOST, "-p", str(port), "-U", "node", "node"],
                 check=True,

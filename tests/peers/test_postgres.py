@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from dicom_node.ledger.database import open_database
+from dicom_node.ledger.turns import Turns
 from tests.conftest import as_study
 from tests.peers.peers import postgres
 from tests.running import NodeProcess, pacs, send_until_acknowledged
@@ -29,3 +31,44 @@ def test_a_study_is_read_and_delivered_once(tmp_path: Path, chest_film: Path, ch
 
     assert peer.took_one_form_of_each(generation["results"])
     assert marker.exists() is not bool(checkpoint)
+
+
+def test_results_are_replaced_withdrawn_and_rebuilt(tmp_path: Path, chest_film: Path) -> None:
+    with postgres() as url, pacs() as peer:
+        node = NodeProcess(tmp_path / "node", peer.destination(), database=url)
+        node.start()
+        try:
+            send_until_acknowledged(node.port, as_study(chest_film, tmp_path / "film.dcm", 1))
+            node.delivered("2.25.4711.1")
+            node.command("rerun", "2.25.4711.1")
+            node.delivered("2.25.4711.1", generation=2)
+            node.command("withdraw", "2.25.4711.1", "--reason", "quality")
+            told = node.delivered("2.25.4711.1", generation=3)
+            rebuilt = node.command("rebuild", "2.25.4711.1")
+        finally:
+            node.stop()
+
+    first, second = [one for one in peer.datasets() if one.Modality == "SR"]
+    ((series,),) = [study.ReferencedSeriesSequence for study in second.PredecessorDocumentsSequence]
+    (note,) = [one for one in peer.datasets() if one.Modality == "KO"]
+    (study,) = note.CurrentRequestedProcedureEvidenceSequence
+    named = [
+        one.ReferencedSOPInstanceUID for each in study.ReferencedSeriesSequence for one in each.ReferencedSOPSequence
+    ]
+    assert first.SOPInstanceUID == series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+    assert set(peer.received) - {note.SOPInstanceUID} == set(named)
+    assert ["reported", "reported", "withdrawn"] == [one["state"] for one in told["generations"]]
+    assert 0 == rebuilt.returncode, rebuilt.stdout + rebuilt.stderr
+
+
+def test_two_hosts_do_not_send_results_of_one_study_to_one_destination_at_once() -> None:
+    with postgres() as url:
+        here, there = open_database(url), open_database(url)
+        with Turns(here).of("1.2", "pacs") as first, Turns(there).of("1.2", "pacs") as second:
+            assert (True, False) == (first, second)
+            with Turns(there).of("1.3", "pacs") as other:
+                assert other
+        with Turns(there).of("1.2", "pacs") as free:
+            assert free
+        here.dispose()
+        there.dispose()
