@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from inference.errors import UNFAMILIAR, UnsuitableFilmError
+from inference.errors import NOT_FRONTAL, UnsuitableFilmError
 from inference.film import display_pixels, read_film, to_radiograph
 from inference.models import Model
 from inference.orientation import Orientation, orientation_of
@@ -68,7 +68,7 @@ def test_a_turned_film_without_orientation_is_refused_by_its_pixels(model: Model
     (refusal,) = model.predict([model.prepare(to_radiograph(dataset))])
 
     assert isinstance(refusal, UnsuitableFilmError)
-    assert refusal.code == UNFAMILIAR
+    assert refusal.code == NOT_FRONTAL
 
 
 def test_a_turned_film_is_displayed_as_it_is_stored(clinical_film: Path) -> None:

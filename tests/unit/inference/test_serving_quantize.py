@@ -26,7 +26,9 @@ def test_the_int8_form_of_the_shipped_network_is_smaller_and_gives_the_same_outp
     write_int8(source, films, tmp_path / "int8.onnx")
 
     exact, fast = (OnnxNetwork(path).run(film[np.newaxis]) for path in (source, tmp_path / "int8.onnx"))
-    assert (tmp_path / "int8.onnx").stat().st_size < source.stat().st_size / 2
+    assert (
+        tmp_path / "int8.onnx"
+    ).stat().st_size < 0.6 * source.stat().st_size  # film and mirror image have a copy each
     assert exact.cams.shape == fast.cams.shape
     assert pytest.approx(exact.logits, abs=1.0) == fast.logits
 
