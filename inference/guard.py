@@ -37,6 +37,7 @@ class Guard:
             self._modality,
             self._intent,
             self._localizer,
+            self._phantom,
             self._body_part,
             self._view,
             self._orientation,
@@ -65,6 +66,15 @@ class Guard:
         if "LOCALIZER" not in values:
             return None
         return UnsuitableFilmError("localizer", "ImageType: LOCALIZER; the model reads films")
+
+    def _phantom(self, attributes: Mapping[str, str]) -> FilmError | None:
+        # PS3.3 C.8.11.1 and C.7.6.1: BOTH is an image of a person that shows a phantom as well.
+        control = attributes.get("QualityControlImage", "").upper()
+        if control not in {"YES", "BOTH"}:
+            return None
+        return UnsuitableFilmError(
+            "phantom", f"QualityControlImage: {control}; the model reads films of persons, without a phantom"
+        )
 
     def _body_part(self, attributes: Mapping[str, str]) -> FilmError | None:
         part = attributes.get("BodyPartExamined", "").upper()

@@ -20,6 +20,7 @@ ATTRIBUTES = (
     "ImageLaterality",
     "PhotometricInterpretation",
     "BurnedInAnnotation",
+    "QualityControlImage",
 )
 # Only for a model whose card asks for them.
 ON_REQUEST = ("PatientSex", "PatientAge")

@@ -21,6 +21,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import ClassVar
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `inference` has it, before numpy is imported
+
 import cv2
 import numpy as np
 import pydicom

@@ -25,7 +25,18 @@ REASONS: Mapping[str, Code] = MappingProxyType(
         **dict.fromkeys(("failed", "hang", "not-finite", "not-probable"), EQUIPMENT),
         **dict.fromkeys(("pixels", "decoder", "frames", "geometry", "orientation", "header"), FORMAT),
         **dict.fromkeys(
-            ("no-model", "modality", "intent", "localizer", "body-part", "view", "not-frontal", "unfamiliar"), TYPE
+            (
+                "no-model",
+                "modality",
+                "intent",
+                "localizer",
+                "phantom",
+                "body-part",
+                "view",
+                "not-frontal",
+                "unfamiliar",
+            ),
+            TYPE,
         ),
     }
 )

@@ -27,7 +27,7 @@ PIXELS = (
 DESCRIPTION = (
     "SOPClassUID", "Modality", "BodyPartExamined", "AnatomicRegionSequence", "ViewPosition", "ViewCodeSequence",
     "PatientOrientation", "Laterality", "ImageLaterality", "ImageType", "PresentationIntentType",
-    "BurnedInAnnotation",
+    "BurnedInAnnotation", "QualityControlImage",
 )  # fmt: skip
 
 # Of these a model card may ask for more; anything else stays unseen whatever a card says.

@@ -19,6 +19,7 @@ CHEST = {"Modality": "DX", "BodyPartExamined": "CHEST", "ViewPosition": "PA"}
         {"Modality": "CR"},
         CHEST | {"BodyPartExamined": "PORT CHEST", "ViewPosition": "AP SUPINE"},
         CHEST | {"ViewPosition": "", "ViewCodeSequence": "272479007"},
+        CHEST | {"QualityControlImage": "NO"},
         CHEST | {"PatientOrientation": "L\\F"},
         CHEST | {"PatientOrientation": "R\\H"},
         CHEST | {"PatientOrientation": "F\\R"},
@@ -41,6 +42,7 @@ def test_a_frontal_chest_film_passes(attributes: dict[str, str]) -> None:
         ("PatientOrientation", "L\\R", "orientation"), ("PatientOrientation", "L", "orientation"),
         ("PresentationIntentType", "FOR PROCESSING", "intent"),
         ("ImageType", "LOCALIZER", "localizer"),
+        ("QualityControlImage", "YES", "phantom"), ("QualityControlImage", "BOTH", "phantom"),
     ],
 )  # fmt: skip
 def test_any_other_is_refused_with_its_code_and_value(element: str, value: str, code: str) -> None:
