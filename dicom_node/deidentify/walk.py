@@ -1,0 +1,95 @@
+"""The way through a data set and its sequences, attribute by attribute."""
+
+from __future__ import annotations
+
+from pydicom.datadict import keyword_for_tag
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag, Tag
+
+from dicom_node.deidentify import safety
+from dicom_node.deidentify.elements import Rules
+from dicom_node.deidentify.profile import Option
+from dicom_node.deidentify.values import made
+from dicom_node.deidentify.verdicts import Acted, Place, Verdict
+
+MALFORMED = "malformed value"
+
+
+class Walk:
+    """One data set's walk; `acted` says what was done on it."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.acted: list[Acted] = []
+        self._rules = rules
+
+    def through(self, source: Dataset, path: str = "", sequence: str | None = None, *, dummy: bool = False) -> Dataset:
+        """Return what remains of a data set or an item.
+
+        Parameters
+        ----------
+        sequence
+            Keyword of the sequence around it; None at the top.
+        dummy
+            Whether every value is to be a dummy: the sequence around it has the action D.
+        """
+        target = _like(source)
+        place = Place(source, sequence, dummy)
+        for tag in sorted(source.keys()):
+            name = path + (keyword_for_tag(tag) or str(tag))
+            kept = self._kept(source, tag, place, name)
+            if kept is not None:
+                target[tag] = kept
+        self._keep_creators(source, target)
+        return target
+
+    def _kept(self, source: Dataset, tag: BaseTag, place: Place, name: str) -> DataElement | RawDataElement | None:
+        try:
+            verdict = self._verdict(source, tag, place)
+        except Exception:
+            verdict = Verdict(None, MALFORMED)
+        if verdict is None:  # a creator, which stays if something of its block does
+            return None
+        element = verdict.element
+        if verdict.rule:
+            self.acted.append(Acted(name, verdict.rule))
+        if element is not None and element.VR == "SQ" and isinstance(element, DataElement):
+            items = [
+                self.through(item, f"{name}[{number}]/", element.keyword or name, dummy=place.dummy or verdict.dummy)
+                for number, item in enumerate(element.value)
+            ]
+            return made(element, Sequence(items))
+        return element
+
+    def _verdict(self, source: Dataset, tag: BaseTag, place: Place) -> Verdict | None:
+        if reason := safety.foreign(tag):
+            return Verdict(None, reason)
+        if tag.is_private:
+            return self._private(source, tag, place)
+        if not safety.believed(tag, source.get_item(tag).VR):
+            return self._rules.disbelieved(source, tag, place)
+        return self._rules.public(source, tag, place)
+
+    def _private(self, source: Dataset, tag: BaseTag, place: Place) -> Verdict | None:
+        if tag.is_private_creator:
+            return None
+        creator = source.get(Tag(tag.group, tag.element >> 8))
+        if place.dummy or creator is None or Option.RETAIN_SAFE_PRIVATE not in self._rules.profile.options:
+            return Verdict(None, "private attribute")
+        return self._rules.private(source, tag, str(creator.value))
+
+    def _keep_creators(self, source: Dataset, target: Dataset) -> None:
+        for tag in [tag for tag in target.keys() if tag.is_private]:  # noqa: SIM118 - a Dataset iterates elements
+            creator = Tag(tag.group, tag.element >> 8)
+            if creator not in target:
+                target[creator] = source[creator]
+
+
+def _like(source: Dataset) -> Dataset:
+    """Return an empty data set with another's encoding, so that what is kept unread is written as it was."""
+    target = Dataset(parent_encoding=source._parent_encoding)
+    implicit, little = source.original_encoding
+    if implicit is not None and little is not None:
+        target.set_original_encoding(implicit, little, source.original_character_set)
+    return target
