@@ -21,6 +21,7 @@ from dicom_node.deidentify.table import AttributeTypes, Row, Table, load_table, 
 from dicom_node.deidentify.verdicts import Place, Verdict
 
 _TEXT = safety.FREE_TEXT | safety.SHORT_TEXT | {"PN", "CS"}
+_ESCAPE = b"\x1b"  # after it, ASCII bytes are letters of another character set (PS3.5 6.1.2.5.3)
 _CODE_LENGTH = 16  # of SH (PS3.5 6.2)
 # Empty by the table; a pseudonym is also allowed (Z: "may be a dummy value") and keeps a person's studies together.
 _PSEUDONYMOUS = frozenset({"AccessionNumber", "StudyID"})
@@ -160,9 +161,15 @@ class Rules:
             if not safety.well_formed(vr, raw.value or b""):
                 return Verdict(None, "malformed value")
             # By far the most: kept without being decoded, unless the file mixes encodings and it would be miswritten.
-            if vr in safety.NUMBERS and raw.is_implicit_VR == source.original_encoding[0]:
+            if raw.is_implicit_VR == source.original_encoding[0] and self._says_nothing(vr, raw.value or b""):
                 return Verdict(raw)
         return self._by_vr(source[tag])
+
+    def _says_nothing(self, vr: str, value: bytes) -> bool:
+        if vr in safety.NUMBERS:
+            return True
+        plain = vr in safety.SHORT_TEXT and value.isascii() and _ESCAPE not in value
+        return plain and not words(value.decode("ascii")) & self.identifying
 
     def _by_vr(self, element: DataElement) -> Verdict:
         vr = element.VR

@@ -7,12 +7,15 @@ standard does not know, that it has retired, or into which somebody wrote what d
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from pydicom.datadict import dictionary_has_tag, dictionary_is_retired, dictionary_VR
 from pydicom.tag import BaseTag
 
 # Command, file meta information, directory (PS3.5 7.1: none of a data set), and what no group may be.
 _FOREIGN_GROUPS = frozenset({0x0000, 0x0001, 0x0002, 0x0003, 0x0004, 0x0005, 0x0006, 0x0007, 0xFFFF})
+# Answers about tags that are kept at hand: an instance asks for hundreds, always the same.
+_CACHED = 16384
 _PADDING = 0xFFFCFFFC
 _OVERLAYS_AND_CURVES = (0x6000, 0x5000)
 
@@ -35,6 +38,7 @@ NUMBERS = frozenset({*SIZES, "DS", "IS"})
 _SIBLINGS = (frozenset({"LO", "SH", "CS"}), frozenset({"IS", "DS"}), frozenset({"OB", "OW"}))
 
 
+@lru_cache(maxsize=_CACHED)
 def foreign(tag: BaseTag) -> str | None:
     """Return why an attribute never belongs into a de-identified data set, or None."""
     if tag.group in _FOREIGN_GROUPS or tag.element == 0:
@@ -46,6 +50,7 @@ def foreign(tag: BaseTag) -> str | None:
     return None
 
 
+@lru_cache(maxsize=_CACHED)
 def unknown(tag: BaseTag) -> str | None:
     """Return why a public attribute outside the table is not known well enough to stay, or None."""
     if not dictionary_has_tag(tag):
@@ -55,6 +60,7 @@ def unknown(tag: BaseTag) -> str | None:
     return None
 
 
+@lru_cache(maxsize=_CACHED)
 def believed(tag: BaseTag, vr: str | None) -> bool:
     """Return whether the VR of a file is the dictionary's, or close enough; None is that of implicit VR."""
     if vr in {None, "UN"} or not dictionary_has_tag(tag):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -57,15 +57,20 @@ class Table:
     safe_private: frozenset[tuple[str, str]]
     _exact: Mapping[int, Row] = field(init=False, repr=False, compare=False)
     _patterns: tuple[Row, ...] = field(init=False, repr=False, compare=False)
+    _found: Callable[[int], Row | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Index the rows, since an instance asks for hundreds."""
         exact = {int(row.tag, 16): row for row in self.rows if "x" not in row.tag}
         object.__setattr__(self, "_exact", exact)
         object.__setattr__(self, "_patterns", tuple(row for row in self.rows if "x" in row.tag))
+        object.__setattr__(self, "_found", lru_cache(maxsize=16384)(self._search))
 
     def row(self, tag: int) -> Row | None:
         """Return the row of a tag, or None outside the table; private attributes have no row of their own."""
+        return self._found(tag)
+
+    def _search(self, tag: int) -> Row | None:
         return self._exact.get(tag) or next((row for row in self._patterns if row.matches(tag)), None)
 
     def is_safe_private(self, creator: str, tag: int) -> bool:

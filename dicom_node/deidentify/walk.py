@@ -37,14 +37,13 @@ class Walk:
         target = _like(source)
         place = Place(source, sequence, dummy)
         for tag in sorted(source.keys()):
-            name = path + (keyword_for_tag(tag) or str(tag))
-            kept = self._kept(source, tag, place, name)
+            kept = self._kept(source, tag, place, path)
             if kept is not None:
                 target[tag] = kept
         self._keep_creators(source, target)
         return target
 
-    def _kept(self, source: Dataset, tag: BaseTag, place: Place, name: str) -> DataElement | RawDataElement | None:
+    def _kept(self, source: Dataset, tag: BaseTag, place: Place, path: str) -> DataElement | RawDataElement | None:
         try:
             verdict = self._verdict(source, tag, place)
         except Exception:
@@ -52,6 +51,7 @@ class Walk:
         if verdict is None:  # a creator, which stays if something of its block does
             return None
         element = verdict.element
+        name = path + (keyword_for_tag(tag) or str(tag)) if verdict.rule or (element and element.VR == "SQ") else ""
         if verdict.rule:
             self.acted.append(Acted(name, verdict.rule))
         if element is not None and element.VR == "SQ" and isinstance(element, DataElement):
