@@ -9,9 +9,19 @@ from dicom_node.deidentify.profile import BASIC, METHODS, Option, Profile
 from dicom_node.deidentify.table import load_table
 from structured_reports.provenance import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
+_RECEIPTS = (
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence",
+    "LongitudinalTemporalInformationModified",
+)
+
 
 def sign(dataset: Dataset, profile: Profile) -> None:
-    """Write into a data set by what it was de-identified."""
+    """Write into a data set by what it was de-identified, over what an earlier run wrote, whatever its VR."""
+    for keyword in _RECEIPTS:
+        if keyword in dataset:
+            del dataset[keyword]
     dataset.PatientIdentityRemoved = "YES"
     dataset.DeidentificationMethod = f"PS3.15 {load_table().edition} Annex E; profile {profile.name}"[:64]
     codes = [BASIC, *(METHODS[option] for option in METHODS if option in profile.options)]
