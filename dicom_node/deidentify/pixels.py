@@ -14,9 +14,12 @@ from typing import TypeAlias
 from pydicom.dataset import Dataset
 
 from dicom_node.deidentify import image_kinds as kinds
+from dicom_node.deidentify.blanking import blank
 from dicom_node.deidentify.reasons import SENTENCES, Reason
 from dicom_node.deidentify.rectangles import Rectangle
 from dicom_node.deidentify.rules import PixelRule, PixelRules
+
+__all__ = ["Blank", "Decision", "Pass", "Refuse", "blank", "decide"]
 
 
 @dataclass(frozen=True)
