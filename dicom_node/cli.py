@@ -268,6 +268,35 @@ def process(
 
 
 @app.command()
+def deidentify(
+    source: Annotated[Path, typer.Argument(help="DICOM file, folder, ZIP file or DICOMDIR.", exists=True)],
+    target: Annotated[Path, typer.Argument(help="Folder for the de-identified files and the reports.")],
+    profile: Annotated[str, typer.Option("--profile", "-p", help="basic, or one of the configuration.")] = "basic",
+    key: Annotated[Optional[Path], typer.Option("--key", help="File of the site key; else as configured.")] = None,  # noqa: UP045
+    refused: Annotated[Optional[Path], typer.Option("--refused", help="List the refused files here.")] = None,  # noqa: UP045
+    config: Config = None,
+) -> None:
+    """De-identify files by PS3.15 Annex E; exit status 1 where one was refused. A second run goes on where one stopped.
+
+    The site key (`dicom-node make-key`, or DICOM_NODE_SITE_KEY) makes pseudonyms that stay the same.
+    """
+    from dicom_node.deidentify import command
+
+    deidentifier = command.deidentifier(load_settings(config).deidentification, profile, key)
+    if command.deidentify_files(source, target, deidentifier, err, refused).refused:
+        raise typer.Exit(1)
+
+
+@app.command("make-key")
+def make_key(file: Annotated[Path, typer.Argument(help="New file; only its owner can read it.")]) -> None:
+    """Make a random site key for the pseudonyms of `deidentify`. Keep a copy: nothing can make it again."""
+    from dicom_node.deidentify import keys
+
+    keys.make_key(file)
+    out.print(f"{file}: keep it secret, and keep a copy", markup=False)
+
+
+@app.command()
 def conformance(config: Config = None) -> None:
     """Print the DICOM conformance statement (PS3.2) of this node."""
     from dicom_node.conformance import statement

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from dicom_node.deidentify.profile import Option, Profile
 from dicom_node.deliver import DESTINATIONS, Destination
 from dicom_node.errors import SettingsError
 from dicom_node.routing import CALLED, Rule, matches
@@ -105,6 +106,27 @@ class ModelSettings(_Section):
         return self
 
 
+class DeidentificationSettings(_Section):
+    """How objects are de-identified that leave for research.
+
+    Attributes
+    ----------
+    profiles
+        Options of PS3.15 E.3 by the name of the profile; `basic` has none.
+    """
+
+    site_key: Path | None = None
+    pixel_rules: Path | None = None
+    profiles: Mapping[str, tuple[Option, ...]] = Field(default={}, validate_default=True)
+
+    @field_validator("profiles")
+    @classmethod
+    def _combine(cls, profiles: Mapping[str, tuple[Option, ...]]) -> Mapping[str, tuple[Option, ...]]:
+        for name, options in profiles.items():
+            Profile(name, frozenset(options))
+        return {"basic": (), **profiles}
+
+
 class FhirSettings(_Section):
     """How results name the patient to a FHIR server."""
 
@@ -135,6 +157,7 @@ class Settings(_Section):
     work: WorkSettings = WorkSettings()
     models: tuple[ModelSettings, ...] = (ModelSettings(),)
     report: ReportSettings = ReportSettings()
+    deidentification: DeidentificationSettings = DeidentificationSettings()
     destination: tuple[Any, ...] = ()
 
     @field_validator("destination", mode="before")

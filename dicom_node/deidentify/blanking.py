@@ -29,9 +29,10 @@ _WRITTEN = (
 def blank(dataset: Dataset, rectangles: tuple[Rectangle, ...]) -> Dataset:
     """Return a copy with rectangles of all frames black, and no bits of an overlay beside the pixels.
 
-    Native pixels keep their syntax and every byte outside. Compressed ones are decoded and written without loss: in
-    their family of syntaxes where there is an encoder, else native, frame by frame. What was lossy stays marked as such. The icon goes;
-    Burned In Annotation is NO once a rectangle was given. UIDs and Deidentification Method are the engine's.
+    Native pixels keep their syntax and every byte outside. Compressed ones are decoded frame by frame and written
+    without loss: in their family of syntaxes where there is an encoder, else native. What was lossy stays marked as
+    such. The icon goes; Burned In Annotation is NO once a rectangle was given. UIDs and Deidentification Method are the
+    engine's.
 
     Parameters
     ----------
@@ -55,6 +56,8 @@ def blank(dataset: Dataset, rectangles: tuple[Rectangle, ...]) -> Dataset:
     result = _copy(dataset)
     syntax = UID(dataset.file_meta.TransferSyntaxUID)
     if syntax.is_encapsulated:
+        if has_embedded_overlay(dataset):
+            raise UnblankableError("an overlay in the bits beside compressed pixels cannot be cleaned")
         recode(result, stored, rectangles)
     else:
         result["PixelData"].value = _blank_native(dataset, stored, rectangles)

@@ -29,7 +29,7 @@ def test_the_models_and_destinations_in_the_readme_are_valid(tmp_path: Path) -> 
 
 
 def test_the_commands_in_the_readme_exist() -> None:
-    named = set(re.findall(r"`dicom-node (\w+)", README))
+    named = set(re.findall(r"`dicom-node ([\w-]+)", README))
 
     assert named == set(get_command(app).commands)  # type: ignore[attr-defined]
 

@@ -18,6 +18,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels.processing import apply_color_lut, convert_color_space
 
+from dicom_node.deidentify.image_kinds import has_embedded_overlay
 from dicom_node.deidentify.pixels import blank
 from dicom_node.deidentify.rectangles import Rectangle
 from dicom_node.deidentify.stored_pixels import UnblankableError
@@ -323,6 +324,15 @@ def test_frames_that_nobody_counted_are_refused(frames: int) -> None:
         blank(source, (PLACE,))
 
 
+def test_an_overlay_in_compressed_words_is_refused() -> None:
+    source = image(("MONOCHROME2", 1, 0, 16, 12, False))
+    source.compress(uid.RLELossless, generate_instance_uid=False)
+    source.add_new((0x6000, 0x0102), "US", 14)
+
+    with pytest.raises(UnblankableError, match="an overlay in the bits beside compressed pixels"):
+        blank(source, ())
+
+
 def test_what_is_not_a_codestream_is_refused() -> None:
     source = jpeg("L", "MONOCHROME2", frames=1)
     source.PixelData = encapsulate([b"no JPEG at all"])
@@ -344,6 +354,10 @@ def test_every_real_image_that_can_be_read_is_blanked_or_has_one_bit(test_data: 
         if source.BitsAllocated == 1 or "PixelData" not in source:
             continue
         place = Rectangle(left=0, top=0, width=max(1, source.Columns // 2), height=max(1, source.Rows // 3))
+        if has_embedded_overlay(source) and source.file_meta.TransferSyntaxUID.is_encapsulated:
+            with pytest.raises(UnblankableError, match="overlay"):
+                blank(source, (place,))
+            continue
         result = blank(source, (place,))
         mask = inside(source, place, pairs=source.PhotometricInterpretation == "YBR_FULL_422")
         after = pixels_of(result)

@@ -1,0 +1,121 @@
+"""Folders, ZIP files and single files, one after the other, with a report for each study."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from dicom_node.deidentify.files import Deidentifier, RefusedError, Written
+
+_IN_MEMORY = 16 << 20
+# Never images: said to be skipped, not refused.
+_SKIPPED = frozenset({"directory"})
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file, or a member of a ZIP file."""
+
+    path: Path
+    member: str | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Open it, seekable."""
+        if self.member is None:
+            with self.path.open("rb") as file:
+                yield file
+            return
+        with (
+            zipfile.ZipFile(self.path) as archive,
+            archive.open(self.member) as packed,
+            tempfile.SpooledTemporaryFile(_IN_MEMORY) as file,
+        ):
+            while piece := packed.read(1 << 20):
+                file.write(piece)
+            file.seek(0)
+            yield cast(BinaryIO, file)
+
+
+@dataclass
+class Summary:
+    """What became of the files of a run.
+
+    Attributes
+    ----------
+    refused
+        Each refused file with code and sentence.
+    """
+
+    written: int = 0
+    before: int = 0
+    skipped: int = 0
+    refused: list[tuple[Found, str, str]] = field(default_factory=list)
+    rules: Counter[str] = field(default_factory=Counter)
+
+
+def files_in(source: Path) -> list[Found]:
+    """Return every file of a file, folder, ZIP file or DICOMDIR, in the order of their names.
+
+    A DICOMDIR stands for the folder it lies in: the folder has the files, whether it lists them or not.
+    """
+    if source.name.upper() == "DICOMDIR":
+        source = source.parent
+    paths = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
+    return [found for path in paths for found in _unpacked(path)]
+
+
+def deidentify_one(found: Found, deidentifier: Deidentifier, target: Path, summary: Summary) -> None:
+    """De-identify one file, and write what was done into the report of its study."""
+    try:
+        with found.open() as source:
+            written = deidentifier.write(source, target)
+    except RefusedError as refusal:
+        if refusal.code in _SKIPPED:
+            summary.skipped += 1
+            return
+        summary.refused.append((found, refusal.code, str(refusal)))
+        if refusal.study:
+            _report(target, refusal.study, {"refused": refusal.code, "reason": str(refusal)})
+        return
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        summary.refused.append((found, "unreadable", f"cannot be read ({type(error).__name__})"))
+        return
+    summary.rules.update(acted.rule for acted in written.acted)
+    if written.is_new:
+        summary.written += 1
+        _report(target, written.study, _told(written, deidentifier))
+    else:
+        summary.before += 1
+
+
+def _unpacked(path: Path) -> Iterator[Found]:
+    if not zipfile.is_zipfile(path):
+        yield Found(path)
+        return
+    with zipfile.ZipFile(path) as archive:
+        yield from (Found(path, info.filename) for info in archive.infolist() if not info.is_dir())
+
+
+def _told(written: Written, deidentifier: Deidentifier) -> dict[str, object]:
+    return {
+        "instance": written.instance,
+        "file": str(written.path),
+        "profile": deidentifier.profile.name,
+        "options": sorted(deidentifier.profile.options),
+        "rules": [[acted.path, acted.rule] for acted in written.acted],
+    }
+
+
+def _report(target: Path, study: str, line: dict[str, object]) -> None:
+    folder = target / "reports"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{study}.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"study": study} | line) + "\n")

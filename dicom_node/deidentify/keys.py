@@ -1,0 +1,77 @@
+"""The site's key: made once, kept secret, and refused where it could be guessed or read by others."""
+
+from __future__ import annotations
+
+import binascii
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from dicom_node.deidentify.pseudonyms import SHORTEST_KEY
+from dicom_node.errors import SettingsError, StartError
+
+VARIABLE = "DICOM_NODE_SITE_KEY"
+# Of 32 random bytes, fewer than 16 different ones come up once in 10^20 keys.
+_FEWEST_DIFFERENT = 16
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def make_key(path: Path) -> None:
+    """Write a new random key as hexadecimal digits, readable by its owner alone.
+
+    Raises
+    ------
+    StartError
+        The file exists (a key is never overwritten: its pseudonyms could not be made again) or cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(SHORTEST_KEY) + "\n")
+            file.flush()
+            os.fsync(descriptor)
+    except FileExistsError as error:
+        raise StartError(f"{path}: exists; a key is never overwritten") from error
+    except OSError as error:
+        raise StartError(f"{path}: {error.strerror}") from error
+
+
+def site_key(path: Path | None) -> bytes:
+    """Return the key of a file, or of the environment variable `DICOM_NODE_SITE_KEY` where no file is named.
+
+    Raises
+    ------
+    SettingsError
+        There is none, others can read the file, or the key is not one that `dicom-node make-key` would make.
+    """
+    if path is not None:
+        return _checked(_read(path), str(path))
+    if text := os.environ.get(VARIABLE, ""):
+        return _checked(text, VARIABLE)
+    raise SettingsError(f"no site key: name its file or set {VARIABLE}; `dicom-node make-key FILE` makes one")
+
+
+def _read(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="ascii")
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: a key is {2 * SHORTEST_KEY} or more hexadecimal digits") from error
+    if mode & _OTHERS:
+        raise SettingsError(f"{path}: mode {stat.S_IMODE(mode):04o} lets others read the key; 0600 is needed")
+    return text
+
+
+def _checked(text: str, place: str) -> bytes:
+    try:
+        key = binascii.unhexlify(text.strip())
+    except (binascii.Error, ValueError) as error:
+        raise SettingsError(f"{place}: a key is {2 * SHORTEST_KEY} or more hexadecimal digits") from error
+    if len(key) < SHORTEST_KEY:
+        raise SettingsError(f"{place}: {len(key)} bytes; a key has {SHORTEST_KEY} at least")
+    if len(set(key)) < _FEWEST_DIFFERENT:
+        raise SettingsError(f"{place}: the key repeats itself; `dicom-node make-key FILE` makes a random one")
+    return key

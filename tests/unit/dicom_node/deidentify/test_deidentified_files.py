@@ -1,0 +1,147 @@
+"""Files go through whole or not at all: pixels byte for byte, everything else by the engine, and a report."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGLSLossless,
+)
+
+from dicom_node.deidentify.files import Deidentifier, RefusedError
+from dicom_node.deidentify.keys import make_key
+from dicom_node.deidentify.profile import Profile
+from dicom_node.deidentify.pseudonyms import Pseudonyms
+
+DEIDENTIFIER = Deidentifier(Profile("basic"), Pseudonyms(bytes(range(32))))
+PIXELS = np.random.default_rng(1).integers(0, 4096, (16, 12), dtype="<u2").tobytes()
+SYNTAXES = [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
+
+
+def slice_of(number: int = 1, syntax: str = ExplicitVRLittleEndian, pixels: bytes = PIXELS) -> bytes:
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, f"1.2.826.0.1.{number}"
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.826.0.2", "1.2.826.0.3"
+    dataset.PatientName, dataset.PatientID, dataset.Modality = "Zeisig^Adele", "ZX4711", "CT"
+    dataset.ImageType, dataset.PhotometricInterpretation = ["ORIGINAL", "PRIMARY", "AXIAL"], "MONOCHROME2"
+    dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = 16, 12, 1
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 12, 11, 0
+    dataset.add_new(0x7FE00010, "OW", pixels)
+    if syntax == JPEGLSLossless:
+        dataset["PixelData"].is_undefined_length = True
+    dataset.add_new(0xFFFCFFFC, "OB", b"Zeisig")
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.preamble = b"Zeisig^Adele".ljust(128, b"\0")
+    stream = io.BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_pixels_are_kept_byte_for_byte_and_nothing_of_the_person(tmp_path: Path, syntax: str) -> None:
+    written = DEIDENTIFIER.write(io.BytesIO(slice_of(syntax=syntax)), tmp_path)
+
+    content = (tmp_path / written.path).read_bytes()
+    made = pydicom.dcmread(io.BytesIO(content))
+    assert made.PixelData == PIXELS
+    assert made.PatientID != "ZX4711"
+    assert content[:128] == bytes(128)
+    assert b"Zeisig" not in content
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_encapsulated_frames_are_kept_byte_for_byte(tmp_path: Path) -> None:
+    frames = encapsulate([b"\xff\xd8" + bytes(50), b"\xff\xd8" + bytes(70)])
+    written = DEIDENTIFIER.write(io.BytesIO(slice_of(syntax=JPEGLSLossless, pixels=frames)), tmp_path)
+
+    assert pydicom.dcmread(tmp_path / written.path).PixelData == frames
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (slice_of()[:-100], "truncated"), (b"no DICOM at all", "no-instance"), (b"", "no-instance"),
+        (slice_of(pixels=PIXELS + b"Zeisig^Adele"), "surplus"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_not_whole_is_refused_and_nothing_is_left(tmp_path: Path, content: bytes, code: str) -> None:
+    with pytest.raises(RefusedError) as refusal:
+        DEIDENTIFIER.write(io.BytesIO(content), tmp_path)
+
+    assert refusal.value.code in {code, "unreadable"}
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dicom_node", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_command_takes_folders_and_archives_goes_on_and_says_what_it_refused(tmp_path: Path) -> None:
+    source, target, key = tmp_path / "in", tmp_path / "out", tmp_path / "key"
+    source.mkdir()
+    make_key(key)
+    (source / "Zeisig.dcm").write_bytes(slice_of(1))
+    with zipfile.ZipFile(source / "more.zip", "w") as archive:
+        archive.writestr("a/2.dcm", slice_of(2))
+        archive.writestr("a/notes.txt", "hello")
+
+    first = run("deidentify", source, target, "--key", key, "--refused", tmp_path / "refused.tsv")
+    second = run("deidentify", source, target, "--key", key)
+
+    assert first.returncode == second.returncode == 1
+    assert "2 written, 0 there before, 1 refused" in first.stderr
+    assert "0 written, 2 there before, 1 refused" in second.stderr
+    assert "notes.txt" in (tmp_path / "refused.tsv").read_text()
+    lines = [json.loads(line) for path in (target / "reports").iterdir() for line in path.open()]
+    assert {"PatientName", "PatientID"} <= {path for path, _ in lines[0]["rules"]}
+    everything = b"".join(path.read_bytes() for path in target.rglob("*") if path.is_file())
+    assert b"zeisig" not in everything.lower()
+    assert "zeisig" not in (first.stdout + first.stderr).lower()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(["--profile", "nothing"], "'nothing' is not one of basic"), ([], "no site key"), (["--key", "/none"], "/none")],
+)
+def test_a_wrong_option_is_one_clear_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], said: str
+) -> None:
+    monkeypatch.delenv("DICOM_NODE_SITE_KEY", raising=False)
+    answer = run("deidentify", tmp_path, tmp_path / "out", *options)
+
+    assert answer.returncode == 1
+    assert said in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_every_file_of_the_collection_is_written_or_refused(tmp_path: Path, test_data: Path) -> None:
+    outcomes = {"written": 0, "refused": 0}
+    for path in sorted((test_data / "dicom").rglob("*")):
+        if not path.is_file():
+            continue
+        try:
+            with path.open("rb") as source:
+                DEIDENTIFIER.write(source, tmp_path)
+            outcomes["written"] += 1
+        except RefusedError as refusal:
+            assert refusal.code
+            outcomes["refused"] += 1
+
+    assert outcomes["written"] > 80
