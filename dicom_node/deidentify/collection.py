@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from dicom_node.deidentify.files import Deidentifier, RefusedError, Written
+from dicom_node.deidentify.files import Deidentifier, Written
+from dicom_node.deidentify.refusal import RefusedError
 
 _IN_MEMORY = 16 << 20
 # Never images: said to be skipped, not refused.

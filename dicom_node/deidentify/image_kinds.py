@@ -152,6 +152,12 @@ def is_cross_section(dataset: Dataset) -> bool:
     return text(dataset, "SOPClassUID") in _CROSS_SECTIONS
 
 
+def is_image(dataset: Dataset) -> bool:
+    """Return whether the General Image Module belongs to it, with Burned In Annotation (PS3.3 C.7.6.1)."""
+    sop_class = text(dataset, "SOPClassUID")
+    return sop_class not in COMPUTED and "Image Storage" in _uid(sop_class).name
+
+
 def is_plain_grey(dataset: Dataset) -> bool:
     """Return whether it is monochrome with more than the 8 bits of a screen."""
     grey = text(dataset, "PhotometricInterpretation") in {"MONOCHROME1", "MONOCHROME2"}

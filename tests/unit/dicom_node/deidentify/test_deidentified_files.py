@@ -21,12 +21,15 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEGLSLossless,
+    RLELossless,
 )
 
-from dicom_node.deidentify.files import Deidentifier, RefusedError
+from dicom_node.deidentify.files import Deidentifier
 from dicom_node.deidentify.keys import make_key
 from dicom_node.deidentify.profile import Profile
 from dicom_node.deidentify.pseudonyms import Pseudonyms
+from dicom_node.deidentify.refusal import RefusedError
+from dicom_node.deidentify.rules import load_rules
 
 DEIDENTIFIER = Deidentifier(Profile("basic"), Pseudonyms(bytes(range(32))))
 PIXELS = np.random.default_rng(1).integers(0, 4096, (16, 12), dtype="<u2").tobytes()
@@ -86,6 +89,87 @@ def test_a_file_that_is_not_whole_is_refused_and_nothing_is_left(tmp_path: Path,
 
     assert refusal.value.code in {code, "unreadable"}
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+RULE = """
+[[rule]]
+name = "a console"
+sop_class = "CTImageStorage"
+manufacturer = "Maker"
+model = "Console"
+rows = 16
+columns = 12
+rectangles = [{ left = 0, top = 0, width = 12, height = 4 }]
+"""
+
+
+def burned_in(syntax: str) -> bytes:
+    dataset = pydicom.dcmread(io.BytesIO(slice_of()))
+    dataset.Manufacturer, dataset.ManufacturerModelName, dataset.BurnedInAnnotation = "Maker", "Console", "YES"
+    if syntax == RLELossless:
+        dataset.compress(RLELossless, generate_instance_uid=False)
+    stream = io.BytesIO()
+    dataset.save_as(stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless])
+def test_rectangles_of_a_rule_are_black_and_the_file_says_so(tmp_path: Path, syntax: str) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text(RULE)
+    deidentifier = Deidentifier(Profile("basic"), Pseudonyms(bytes(range(32))), load_rules(rules))
+
+    written = deidentifier.write(io.BytesIO(burned_in(syntax)), tmp_path)
+    again = deidentifier.write(io.BytesIO(burned_in(syntax)), tmp_path)
+
+    made = pydicom.dcmread(tmp_path / written.path)
+    before = pydicom.dcmread(io.BytesIO(slice_of())).pixel_array
+    assert made.file_meta.TransferSyntaxUID == syntax
+    assert not made.pixel_array[:4].any()
+    assert np.array_equal(made.pixel_array[4:], before[4:])
+    assert made.BurnedInAnnotation == "NO"
+    assert "113101" in [code.CodeValue for code in made.DeidentificationMethodCodeSequence]
+    assert not again.is_new
+
+
+def test_a_burned_in_file_without_a_rule_is_refused_under_its_new_study(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError) as refusal:
+        DEIDENTIFIER.write(io.BytesIO(burned_in(ExplicitVRLittleEndian)), tmp_path)
+
+    assert refusal.value.code == "burned-in"
+    assert refusal.value.study == DEIDENTIFIER.pseudonyms.uid("1.2.826.0.2")
+
+
+def test_another_content_under_the_same_instance_uid_is_refused_and_the_first_is_kept(tmp_path: Path) -> None:
+    written = DEIDENTIFIER.write(io.BytesIO(slice_of()), tmp_path)
+    first = (tmp_path / written.path).read_bytes()
+
+    assert not DEIDENTIFIER.write(io.BytesIO(slice_of()), tmp_path).is_new
+    with pytest.raises(RefusedError) as refusal:
+        DEIDENTIFIER.write(io.BytesIO(slice_of(pixels=PIXELS[::-1])), tmp_path)
+
+    assert refusal.value.code == "conflict"
+    assert (tmp_path / written.path).read_bytes() == first
+
+
+def test_an_image_without_pixels_is_written_without(tmp_path: Path) -> None:
+    dataset = pydicom.dcmread(io.BytesIO(slice_of()))
+    del dataset.PixelData
+    stream = io.BytesIO()
+    dataset.save_as(stream)
+
+    written = DEIDENTIFIER.write(stream, tmp_path)
+
+    assert "PixelData" not in pydicom.dcmread(tmp_path / written.path)
+
+
+def test_a_private_syntax_is_refused(tmp_path: Path) -> None:
+    content = slice_of().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.113619.5.2\0\0")
+
+    with pytest.raises(RefusedError) as refusal:
+        DEIDENTIFIER.write(io.BytesIO(content), tmp_path)
+
+    assert refusal.value.code == "syntax"
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,123 @@
+"""The header of a file that is to be de-identified, read up to its pixels."""
+
+from __future__ import annotations
+
+import io
+from math import prod
+from typing import BinaryIO
+
+from pydicom import config, dcmread
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    MediaStorageDirectoryStorage,
+)
+
+from dicom_node.deidentify.blanking import blank
+from dicom_node.deidentify.pixel_stream import PixelElement
+from dicom_node.deidentify.rectangles import Rectangle
+from dicom_node.deidentify.refusal import RefusedError
+from dicom_node.deidentify.stored_pixels import UnblankableError
+
+_SYNTAXES = {
+    (True, True): ImplicitVRLittleEndian,
+    (False, True): ExplicitVRLittleEndian,
+    (False, False): ExplicitVRBigEndian,
+}
+# Bits of native pixel data.
+_FACTORS = ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated")
+
+
+def opened(source: BinaryIO) -> tuple[BinaryIO, Dataset]:
+    """Return a file and its data set up to the pixels, at which the file then stands; inflated where it was deflated.
+
+    Raises
+    ------
+    RefusedError
+        It is no DICOM instance, or cannot be read.
+    """
+    original = _header(source)
+    if original.file_meta.TransferSyntaxUID != DeflatedExplicitVRLittleEndian:
+        return source, original
+    dataset = _whole(source)
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    source = _in_memory(dataset)
+    return source, _header(source)
+
+
+def blanked(source: BinaryIO, rectangles: tuple[Rectangle, ...]) -> tuple[BinaryIO, Dataset]:
+    """Return, as `opened` does, a file in memory with rectangles of its pixels black.
+
+    Raises
+    ------
+    RefusedError
+        The pixels cannot be decoded, or the rectangles do not fit.
+    """
+    try:
+        made = blank(_whole(source), rectangles)
+    except UnblankableError as error:
+        raise RefusedError("blanking", str(error)) from error
+    source = _in_memory(made)
+    return source, _header(source)
+
+
+def has_surplus(original: Dataset, element: PixelElement | None) -> bool:
+    """Return whether more bytes follow than the image has: a frame that nobody counted, or a text."""
+    if element is None or element.length is None:
+        return False
+    try:
+        numbers = [int(original.get(keyword) or 1) for keyword in _FACTORS]
+    except (TypeError, ValueError):
+        return True
+    bits = prod(numbers)
+    if str(original.get("PhotometricInterpretation")) == "YBR_FULL_422":
+        bits = bits * 2 // 3
+    length = (bits + 7) // 8
+    return element.length > length + length % 2
+
+
+def _header(source: BinaryIO) -> Dataset:
+    source.seek(0)
+    before = config.settings.reading_validation_mode
+    config.settings.reading_validation_mode = config.IGNORE  # a warning would quote a value
+    try:
+        dataset = dcmread(source, stop_before_pixels=True, force=True)
+    except (InvalidDicomError, OSError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise RefusedError("unreadable", f"cannot be read as DICOM ({type(error).__name__})") from error
+    finally:
+        config.settings.reading_validation_mode = before
+    if not hasattr(dataset, "file_meta"):
+        dataset.file_meta = FileMetaDataset()
+    meta = dataset.file_meta
+    if meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage or "DirectoryRecordSequence" in dataset:
+        raise RefusedError("directory", "a DICOMDIR names patients; it is not taken over")
+    if not (dataset.get("SOPClassUID") and dataset.get("SOPInstanceUID")):
+        raise RefusedError("no-instance", "SOP Class UID or SOP Instance UID is absent: no DICOM instance")
+    if "TransferSyntaxUID" not in meta:
+        implicit, little = dataset.original_encoding
+        meta.TransferSyntaxUID = _SYNTAXES[bool(implicit), bool(little)]
+    if not UID(meta.TransferSyntaxUID).is_transfer_syntax:
+        raise RefusedError("syntax", "Transfer Syntax UID (0002,0010) is private, or newer than what is known here")
+    return dataset
+
+
+def _whole(source: BinaryIO) -> FileDataset:
+    source.seek(0)
+    try:
+        return dcmread(source, force=True)
+    except Exception as error:
+        raise RefusedError("unreadable", f"cannot be read whole ({type(error).__name__})") from error
+
+
+def _in_memory(dataset: Dataset) -> BinaryIO:
+    buffer = io.BytesIO()
+    try:
+        dataset.save_as(buffer, enforce_file_format=True)
+    except Exception as error:
+        raise RefusedError("unwritable", f"cannot be written again ({type(error).__name__})") from error
+    return buffer
