@@ -78,8 +78,9 @@ def secrets_of(original: Dataset) -> tuple[Secret, ...]:
 
 
 def _walk(dataset: Dataset, prefix: str) -> Iterator[Secret]:
-    for tag in list(dataset.keys()):
-        if tag not in _TELLING and dataset.get_item(tag).VR not in _TELLING_VRS and not tag.is_private:
+    for raw in list(dataset.values()):  # as they stand in the file: few are decoded
+        tag = raw.tag
+        if tag not in _TELLING and raw.VR not in _TELLING_VRS and not tag.is_private:
             continue
         try:
             element = dataset[tag]
