@@ -50,7 +50,7 @@ class Rules:
 
     def public(self, source: Dataset, tag: BaseTag, place: Place) -> Verdict:
         """Return what becomes of a public attribute."""
-        row = self.table.row(tag)
+        row = self.table.row(int(tag))
         if place.dummy:
             return self._replaced(source[tag], "dummy item", "D", place)
         if row is None:
@@ -73,7 +73,7 @@ class Rules:
 
     def disbelieved(self, source: Dataset, tag: BaseTag, place: Place) -> Verdict:
         """Return what becomes of an attribute whose VR is not that of the standard: its value is never kept."""
-        row = self.table.row(tag)
+        row = self.table.row(int(tag))
         if row is None or self._code(row, place) != "D":
             return Verdict(None, "malformed VR")
         vr = dictionary_VR(tag).split(" or ")[0]
@@ -153,7 +153,7 @@ class Rules:
         return Verdict(values.made(element, new[0] if len(new) == 1 else new), rule) if new else None
 
     def _outside(self, source: Dataset, tag: BaseTag) -> Verdict:
-        if reason := safety.unknown(tag):
+        if reason := safety.unknown(int(tag)):
             return Verdict(None, reason)
         raw = source.get_item(tag)
         if isinstance(raw, RawDataElement):

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag
 
 # Besides every PN: identifiers whose value, if it stands in another attribute, would name the patient or the visit.
 _IDENTIFIERS = frozenset(
@@ -47,11 +46,12 @@ def identifying_words(dataset: Dataset) -> frozenset[str]:
 
 
 def _elements(dataset: Dataset) -> Iterator[DataElement]:
-    for tag in list(dataset.keys()):
-        if tag not in _NAMING and not may_be_sequence(dataset, tag):
+    for raw in list(dataset.values()):  # as they stand in the file: few are decoded
+        tag = int(raw.tag)
+        if tag not in _NAMING and not _may_be_sequence(raw):
             continue
         try:
-            element = dataset[tag]
+            element = dataset[raw.tag]
         except Exception:  # noqa: S112 - whatever pydicom raises at a malformed value; the engine removes it
             continue
         if element.VR == "SQ":
@@ -61,12 +61,12 @@ def _elements(dataset: Dataset) -> Iterator[DataElement]:
             yield element
 
 
-def may_be_sequence(dataset: Dataset, tag: BaseTag) -> bool:
+def _may_be_sequence(raw: DataElement | RawDataElement) -> bool:
     """Return whether an element is a sequence, or is said to be unknown and could be one."""
-    vr = dataset.get_item(tag).VR
-    if vr in {None, "UN"}:
-        return tag.is_private or (dictionary_has_tag(tag) and dictionary_VR(tag) == "SQ")
-    return vr == "SQ"
+    if raw.VR in {None, "UN"}:
+        tag = int(raw.tag)
+        return raw.tag.is_private or (dictionary_has_tag(tag) and dictionary_VR(tag) == "SQ")
+    return raw.VR == "SQ"
 
 
 def _text(dataset: Dataset, keyword: str) -> str:

@@ -10,7 +10,6 @@ import re
 from functools import lru_cache
 
 from pydicom.datadict import dictionary_has_tag, dictionary_is_retired, dictionary_VR
-from pydicom.tag import BaseTag
 
 # Command, file meta information, directory (PS3.5 7.1: none of a data set), and what no group may be.
 _FOREIGN_GROUPS = frozenset({0x0000, 0x0001, 0x0002, 0x0003, 0x0004, 0x0005, 0x0006, 0x0007, 0xFFFF})
@@ -39,19 +38,20 @@ _SIBLINGS = (frozenset({"LO", "SH", "CS"}), frozenset({"IS", "DS"}), frozenset({
 
 
 @lru_cache(maxsize=_CACHED)
-def foreign(tag: BaseTag) -> str | None:
+def foreign(tag: int) -> str | None:
     """Return why an attribute never belongs into a de-identified data set, or None."""
-    if tag.group in _FOREIGN_GROUPS or tag.element == 0:
+    group, element = tag >> 16, tag & 0xFFFF
+    if group in _FOREIGN_GROUPS or element == 0:
         return "group outside data sets"
     if tag == _PADDING:
         return "trailing padding"
-    if tag.group & 0xFF00 in _OVERLAYS_AND_CURVES:
+    if group & 0xFF00 in _OVERLAYS_AND_CURVES:
         return "overlay or curve"
     return None
 
 
 @lru_cache(maxsize=_CACHED)
-def unknown(tag: BaseTag) -> str | None:
+def unknown(tag: int) -> str | None:
     """Return why a public attribute outside the table is not known well enough to stay, or None."""
     if not dictionary_has_tag(tag):
         return "unknown attribute"
@@ -61,7 +61,7 @@ def unknown(tag: BaseTag) -> str | None:
 
 
 @lru_cache(maxsize=_CACHED)
-def believed(tag: BaseTag, vr: str | None) -> bool:
+def believed(tag: int, vr: str | None) -> bool:
     """Return whether the VR of a file is the dictionary's, or close enough; None is that of implicit VR."""
     if vr in {None, "UN"} or not dictionary_has_tag(tag):
         return True

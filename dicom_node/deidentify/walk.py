@@ -16,6 +16,8 @@ from dicom_node.deidentify.verdicts import Acted, Place, Verdict
 
 MALFORMED = "malformed value"
 
+Element = DataElement | RawDataElement
+
 
 class Walk:
     """One data set's walk; `acted` says what was done on it."""
@@ -34,18 +36,19 @@ class Walk:
         dummy
             Whether every value is to be a dummy: the sequence around it has the action D.
         """
-        target = _like(source)
         place = Place(source, sequence, dummy)
-        for tag in sorted(source.keys()):
-            kept = self._kept(source, tag, place, path)
-            if kept is not None:
-                target[tag] = kept
-        self._keep_creators(source, target)
-        return target
+        kept: dict[BaseTag, Element] = {}
+        for raw in sorted(source.values(), key=_number):  # as they stand in the file: few are decoded
+            element = self._kept(source, raw, place, path)
+            if element is not None:
+                kept[raw.tag] = element
+        _keep_creators(source, kept)
+        return _like(source, kept)
 
-    def _kept(self, source: Dataset, tag: BaseTag, place: Place, path: str) -> DataElement | RawDataElement | None:
+    def _kept(self, source: Dataset, raw: Element, place: Place, path: str) -> Element | None:
+        tag = raw.tag
         try:
-            verdict = self._verdict(source, tag, place)
+            verdict = self._verdict(source, raw, place)
         except Exception:
             verdict = Verdict(None, MALFORMED)
         if verdict is None:  # a creator, which stays if something of its block does
@@ -62,33 +65,42 @@ class Walk:
             return made(element, Sequence(items))
         return element
 
-    def _verdict(self, source: Dataset, tag: BaseTag, place: Place) -> Verdict | None:
-        if reason := safety.foreign(tag):
+    def _verdict(self, source: Dataset, raw: Element, place: Place) -> Verdict | None:
+        tag, number = raw.tag, _number(raw)
+        if reason := safety.foreign(number):
             return Verdict(None, reason)
         if tag.is_private:
             return self._private(source, tag, place)
-        if not safety.believed(tag, source.get_item(tag).VR):
+        if not safety.believed(number, raw.VR):
             return self._rules.disbelieved(source, tag, place)
         return self._rules.public(source, tag, place)
 
     def _private(self, source: Dataset, tag: BaseTag, place: Place) -> Verdict | None:
         if tag.is_private_creator:
             return None
-        creator = source.get(Tag(tag.group, tag.element >> 8))
-        if place.dummy or creator is None or Option.RETAIN_SAFE_PRIVATE not in self._rules.profile.options:
+        creator = source.get(_creator(tag)) if Option.RETAIN_SAFE_PRIVATE in self._rules.profile.options else None
+        if place.dummy or creator is None:
             return Verdict(None, "private attribute")
         return self._rules.private(source, tag, str(creator.value))
 
-    def _keep_creators(self, source: Dataset, target: Dataset) -> None:
-        for tag in [tag for tag in target.keys() if tag.is_private]:  # noqa: SIM118 - a Dataset iterates elements
-            creator = Tag(tag.group, tag.element >> 8)
-            if creator not in target:
-                target[creator] = source[creator]
+
+def _number(raw: Element) -> int:
+    """Return the tag as a plain number: a BaseTag is compared in Python, a hundred times per instance and table."""
+    return int(raw.tag)
 
 
-def _like(source: Dataset) -> Dataset:
-    """Return an empty data set with another's encoding, so that what is kept unread is written as it was."""
-    target = Dataset(parent_encoding=source._parent_encoding)
+def _creator(tag: BaseTag) -> BaseTag:
+    return Tag(tag.group, tag.element >> 8)
+
+
+def _keep_creators(source: Dataset, kept: dict[BaseTag, Element]) -> None:
+    for creator in {_creator(tag) for tag in kept if tag.is_private}:
+        kept[creator] = source[creator]
+
+
+def _like(source: Dataset, kept: dict[BaseTag, Element]) -> Dataset:
+    """Return a data set with another's encoding, so that what is kept unread is written as it was."""
+    target = Dataset(kept, parent_encoding=source._parent_encoding)
     implicit, little = source.original_encoding
     if implicit is not None and little is not None:
         target.set_original_encoding(implicit, little, source.original_character_set)
