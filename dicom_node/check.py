@@ -14,6 +14,7 @@ from dicom_node.durable import durable_folder, durable_write
 from dicom_node.errors import NodeError, StartError
 from dicom_node.ledger.database import open_database
 from dicom_node.node import Node
+from dicom_node.research import Route
 from dicom_node.settings import ModelSettings, Settings
 from dicom_node.supervise import require_free_port
 
@@ -52,6 +53,8 @@ def checks(settings: Settings) -> Iterator[tuple[str, Check]]:
             yield place, lambda one=one, device=device: _model(node, one, device)  # type: ignore[misc]
     for destination in settings.destinations:
         yield f"destination {destination.name}", lambda one=destination: _destination(one)  # type: ignore[misc]
+    for route in settings.research:
+        yield f"research {route.name}", lambda one=route: Route.of(one, settings).check()  # type: ignore[misc]
 
 
 def _data(data_dir: Path, reserve_mb: int) -> str:

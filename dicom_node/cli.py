@@ -22,6 +22,7 @@ from dicom_node.errors import NodeError
 from dicom_node.settings import load_settings
 
 if TYPE_CHECKING:
+    from dicom_node.deidentify.vault import Vault
     from dicom_node.node import Node
 
 app = typer.Typer(
@@ -81,12 +82,15 @@ def serve(config: Config = None, data_dir: DataDir = None) -> None:
         # What is wrong shall stop the node here, not restart a worker for ever.
         for fault in node.require_models(device):
             err.print(f"[red]{escape(fault)}[/]; studies that need this model wait", highlight=False, soft_wrap=True)
+    routes = node.routes()
     node.migrate()
     node.close_associations()
     out.print(f"[bold]{settings.node.ae_title}[/] takes studies on {receive.host}:{receive.port}")
     out.print(f"data  {settings.node.data_dir}\nlogs  {settings.node.data_dir / 'log'}")
     for destination in settings.destinations:
         out.print(f"to    {destination.name}")
+    for route in routes:
+        out.print(f"copy  {route.name}, without identity (profile {route.settings.profile})")
     sys.stdout.flush()
     supervise(settings, config)
 
@@ -282,7 +286,7 @@ def deidentify(
     """
     from dicom_node.deidentify import command
 
-    deidentifier = command.deidentifier(load_settings(config).deidentification, profile, key)
+    deidentifier = load_settings(config).deidentification.deidentifier(profile, key)
     if command.deidentify_files(source, target, deidentifier, err, refused).refused:
         raise typer.Exit(1)
 
@@ -294,6 +298,40 @@ def make_key(file: Annotated[Path, typer.Argument(help="New file; only its owner
 
     keys.make_key(file)
     out.print(f"{file}: keep it secret, and keep a copy", markup=False)
+
+
+vault = typer.Typer(no_args_is_help=True, help="The map from pseudonyms back to persons.")
+app.add_typer(vault, name="vault")
+
+
+@vault.command()
+def reveal(
+    pseudonym: Annotated[str, typer.Argument(help="A Patient ID, UID or Accession Number of a copy.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it must be known; it stays on record.")],
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Tell whom or what a pseudonym stands for. Who asked, and why, is on record before the answer."""
+    from dicom_node.deidentify import vault_command
+
+    if not vault_command.reveal(_vault(config, data_dir), pseudonym, reason, out):
+        _fail("the vault has no such pseudonym")
+
+
+@vault.command()
+def rotate(config: Config = None, data_dir: DataDir = None) -> None:
+    """Make a new key and seal everything with it, while the node runs; the former key is kept, those before it go."""
+    from dicom_node.deidentify import vault_command
+
+    vault_command.rotate(_vault(config, data_dir), out)
+
+
+@vault.command()
+def log(config: Config = None, data_dir: DataDir = None) -> None:
+    """Show who revealed what, and why."""
+    from dicom_node.deidentify import vault_command
+
+    vault_command.show_log(_vault(config, data_dir), out)
 
 
 @app.command()
@@ -322,6 +360,13 @@ def _reader(config: Path | None, data_dir: Path | None) -> Node:
     node = Node(load_settings(config, data_dir=data_dir))
     node.require_data()
     return node
+
+
+def _vault(config: Path | None, data_dir: Path | None) -> Vault:
+    settings = load_settings(config, data_dir=data_dir).deidentification
+    if settings.vault is None:
+        _fail("deidentification.vault: no vault is configured")
+    return settings.vault.open()
 
 
 def _until_stopped() -> None:

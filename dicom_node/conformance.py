@@ -9,7 +9,9 @@ from pydicom.uid import UID
 from pynetdicom.sop_class import _STORAGE_CLASSES  # the list that negotiation itself uses
 
 from dicom_node import dimse
+from dicom_node.deidentify.profile import METHODS, Option
 from dicom_node.deidentify.projection import ASKABLE, DESCRIPTION, PIXELS
+from dicom_node.deidentify.table import load_table
 from dicom_node.settings import Settings
 from structured_reports.forms import ENCODINGS, PROFILES, REPORT_FORMS
 from structured_reports.reasons import REASONS, UNSPECIFIED
@@ -30,6 +32,7 @@ def statement(settings: Settings) -> str:
             *_scu(),
             *_created(),
             *_model_view(),
+            *_deidentification(),
             *_storage_classes(),
         ]
     )
@@ -63,7 +66,7 @@ def _scp(settings: Settings) -> Sequence[str]:
                 ("Verification", "1.2.840.10008.1.1", "Implicit and Explicit VR Little Endian"),
                 (
                     "Storage",
-                    "every standard storage SOP class (section 6), retired, private and unknown ones",
+                    "every standard storage SOP class (section 7), retired, private and unknown ones",
                     "any; the first that is proposed. The data set is kept as it was encoded",
                 ),
             ],
@@ -180,9 +183,24 @@ def _model_view() -> Sequence[str]:
     ]
 
 
+def _deidentification() -> Sequence[str]:
+    table = load_table()
+    return [
+        "## 6 Attribute confidentiality",
+        "",
+        "Copies for research, of `[[research]]` and `dicom-node deidentify`, are made by the Basic Application Level",
+        f"Confidentiality Profile (PS3.15 Annex E, table of edition {table.edition}) with any of these options:",
+        "",
+        *_table(("option", "code (DCM)", "meaning"), [(f"`{one}`", *METHODS[one]) for one in Option]),
+        "De-identification Method Code Sequence and Patient Identity Removed say what was done. Encrypted Attributes",
+        "are not written; where a vault is configured, the way back is kept there.",
+        "",
+    ]
+
+
 def _storage_classes() -> Sequence[str]:
     rows = sorted((UID(uid).name, uid) for uid in set(_STORAGE_CLASSES.values()))
-    return ["## 6 Storage SOP classes known by name", "", *_table(("SOP class", "UID"), rows)]
+    return ["## 7 Storage SOP classes known by name", "", *_table(("SOP class", "UID"), rows)]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

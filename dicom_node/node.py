@@ -32,6 +32,7 @@ from dicom_node.preprocess.decoders import Decoders
 from dicom_node.receive.index import Index
 from dicom_node.receive.scp import StorageSCP
 from dicom_node.rehearsal import rehearse
+from dicom_node.research import Courier, Route
 from dicom_node.results import Results
 from dicom_node.roster import Roster
 from dicom_node.settings import ModelSettings, Settings
@@ -48,6 +49,8 @@ from structured_reports.uids import derived_uid
 
 # Deliveries of one destination that run at once: an association or a connection each.
 _DELIVERIES_AT_ONCE = 2
+# De-identifying one instance; of many gigabytes, most of it is copying.
+_LONGEST_EXPORT_S = 900.0
 
 
 @dataclass(frozen=True)
@@ -76,13 +79,48 @@ class Node:
         """Where results go, by name."""
         return {destination.name: destination for destination in self.settings.destinations}
 
+    @property
+    def addressees(self) -> frozenset[str]:
+        """Names of all that is delivered to: destinations and routes for research."""
+        return frozenset((*self.destinations, *(route.name for route in self.settings.research)))
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes for research, with their keys.
+
+        Raises
+        ------
+        SettingsError
+            A key is missing or weak, or the rules for pixels are wrong.
+        StartError
+            The vault cannot be used.
+        """
+        self._make_data_dir()
+        return tuple(Route.of(one, self.settings) for one in self.settings.research)
+
+    @contextmanager
+    def couriers(self) -> Iterator[dict[str, Courier]]:
+        """Yield what takes copies along each route, with a process of its own for foreign files."""
+        routes = self.routes()
+        if not routes:
+            yield {}
+            return
+        decoders = Decoders(1, preload=("dicom_node.exporting",), limit_s=_LONGEST_EXPORT_S)
+        decoders.warm()
+        try:
+            yield {route.name: Courier(route, self.spool, decoders) for route in routes}
+        finally:
+            decoders.close()
+
     def database(self, *, synchronous: str = "FULL") -> sa.Engine:
         """Return the ledger's database, its folder made."""
+        self._make_data_dir()
+        return open_database(self.settings.node.database, synchronous=synchronous)
+
+    def _make_data_dir(self) -> None:
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StartError(f"node.data_dir: {self.data_dir}: {error.strerror}") from error
-        return open_database(self.settings.node.database, synchronous=synchronous)
 
     def migrate(self) -> None:
         """Bring the tables of ledger and engine up to date; once, before any role starts."""
@@ -262,11 +300,13 @@ def reading(node: Node, slot: int, device: str) -> Iterator[None]:
         stack.callback(database.dispose)
         queues = Queues(database)
         pipeline = stack.enter_context(node.pipeline(device, node.identity()))
-        read = ReadStage(database, node.spool, node.results, pipeline, queues, node.destinations)
-        worker = _worker(node, database, read, slot)
+        couriers = stack.enter_context(node.couriers())
+        read = ReadStage(database, node.spool, node.results, pipeline, queues, node.destinations, tuple(couriers))
+        deliver = DeliverStage(database, node.results, node.destinations, Turns(database), couriers)
+        worker = _worker(node, database, read, deliver, slot)
         stack.enter_context(working(database, name, worker, queues))
         executors = Executors(database, queues)
-        revival = Revival(database, queues, node.destinations)
+        revival = Revival(database, queues, node.addressees)
         watch = Watch(database, node.spool, pipeline.roster, queues, executors, revival, name, seals=slot == 0)
         stack.enter_context(watch.running())
         report = node.settings.report
@@ -277,15 +317,14 @@ def reading(node: Node, slot: int, device: str) -> Iterator[None]:
     say(Stopped("work"))
 
 
-def _worker(node: Node, database: sa.Engine, read: ReadStage, slot: int) -> Worker:
-    destinations = node.destinations
+def _worker(node: Node, database: sa.Engine, read: ReadStage, deliver: DeliverStage, slot: int) -> Worker:
     concurrency = {READ: node.settings.work.studies_at_once}
     # On SQLite two processes could exceed a destination's limit between count and claim.
     if slot == 0 or database.dialect.name != "sqlite":
-        concurrency |= {delivery_queue(name): _DELIVERIES_AT_ONCE for name in destinations}
+        concurrency |= {delivery_queue(name): _DELIVERIES_AT_ONCE for name in node.addressees}
     return Worker(
         read=read,
-        deliver=DeliverStage(database, node.results, destinations, Turns(database)),
+        deliver=deliver,
         concurrency=concurrency,
         poll_s=node.settings.work.poll_s,
     )

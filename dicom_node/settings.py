@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     TypeAdapter,
     ValidationError,
@@ -18,10 +16,12 @@ from pydantic import (
     model_validator,
 )
 
-from dicom_node.deidentify.profile import Option, Profile
+from dicom_node.deidentify.settings import DeidentificationSettings
 from dicom_node.deliver import DESTINATIONS, Destination
 from dicom_node.errors import SettingsError
+from dicom_node.research_settings import ResearchSettings
 from dicom_node.routing import CALLED, Rule, matches
+from dicom_node.section import Section
 from dicom_node.study import AETitle
 from inference.models import DEFAULT_MODEL
 from inference.models.port import DEVICE
@@ -32,11 +32,7 @@ Seconds = Annotated[float, Field(ge=0, le=3600)]
 Device = Annotated[str, Field(pattern=DEVICE)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NodeSettings(_Section):
+class NodeSettings(Section):
     """Who the node is and where it keeps its data."""
 
     ae_title: AETitle = "AINODE"
@@ -45,7 +41,7 @@ class NodeSettings(_Section):
     name: str = Field(default_factory=lambda: socket.gethostname()[:32], min_length=1, max_length=32)
 
 
-class ReceiveSettings(_Section):
+class ReceiveSettings(Section):
     """The Storage SCP."""
 
     host: str = "0.0.0.0"  # noqa: S104 - a PACS sends from another host
@@ -57,14 +53,14 @@ class ReceiveSettings(_Section):
     network_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
     reserve_mb: Annotated[int, Field(ge=0)] = 1024
     quiet_s: Seconds = 2.0
-    quiet_by_sender: Mapping[AETitle, Seconds] = {}
+    quiet_by_sender: Mapping[AETitle, Seconds] = Field(default={})
 
     def quiet_for(self, calling_ae: str) -> float:
         """Return the quiet time of one sender in seconds."""
         return self.quiet_by_sender.get(calling_ae, self.quiet_s)
 
 
-class WorkSettings(_Section):
+class WorkSettings(Section):
     """The processes that read studies: one a device."""
 
     devices: tuple[Device, ...] = ("cpu",)
@@ -74,7 +70,7 @@ class WorkSettings(_Section):
     poll_s: Annotated[float, Field(ge=0.02, le=10)] = 0.1
 
 
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """A model that reads films.
 
     Attributes
@@ -94,7 +90,7 @@ class ModelSettings(_Section):
     heatmap: bool = True
     objects: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_KINDS
     required: bool = True
-    when: Rule = {}
+    when: Rule = Field(default={})
 
     @model_validator(mode="after")
     def _can_be_made(self) -> ModelSettings:
@@ -106,35 +102,14 @@ class ModelSettings(_Section):
         return self
 
 
-class DeidentificationSettings(_Section):
-    """How objects are de-identified that leave for research.
-
-    Attributes
-    ----------
-    profiles
-        Options of PS3.15 E.3 by the name of the profile; `basic` has none.
-    """
-
-    site_key: Path | None = None
-    pixel_rules: Path | None = None
-    profiles: Mapping[str, tuple[Option, ...]] = Field(default={}, validate_default=True)
-
-    @field_validator("profiles")
-    @classmethod
-    def _combine(cls, profiles: Mapping[str, tuple[Option, ...]]) -> Mapping[str, tuple[Option, ...]]:
-        for name, options in profiles.items():
-            Profile(name, frozenset(options))
-        return {"basic": (), **profiles}
-
-
-class FhirSettings(_Section):
+class FhirSettings(Section):
     """How results name the patient to a FHIR server."""
 
     patient_system: str | None = None
     create_patient: bool = False
 
 
-class ReportSettings(_Section):
+class ReportSettings(Section):
     """What is made of a prediction.
 
     Attributes
@@ -149,7 +124,7 @@ class ReportSettings(_Section):
     fhir: FhirSettings = FhirSettings()
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything that can be configured; each key has a safe default."""
 
     node: NodeSettings = NodeSettings()
@@ -159,6 +134,7 @@ class Settings(_Section):
     report: ReportSettings = ReportSettings()
     deidentification: DeidentificationSettings = DeidentificationSettings()
     destination: tuple[Any, ...] = ()
+    research: tuple[ResearchSettings, ...] = ()
 
     @field_validator("destination", mode="before")
     @classmethod
@@ -194,6 +170,19 @@ class Settings(_Section):
         filled = {"data_dir": data_dir, "database": self.node.database or f"sqlite:///{data_dir / 'node.db'}"}
         # Frozen for everybody else; a validator is the constructor's last line.
         object.__setattr__(self, "node", self.node.model_copy(update=filled))
+        object.__setattr__(self, "deidentification", self.deidentification.kept_in(data_dir))
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_routed(self) -> Settings:
+        taken = [destination.name for destination in self.destinations]
+        for number, route in enumerate(self.research):
+            if route.profile not in self.deidentification.profiles:
+                known = ", ".join(self.deidentification.profiles)
+                raise ValueError(f"research.{number}.profile: {route.profile!r} is not one of {known}")
+            if route.name in taken:
+                raise ValueError(f"research.{number}.name: {route.name!r} is taken; names are unique")
+            taken.append(route.name)
         return self
 
     @property

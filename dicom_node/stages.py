@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,6 +36,7 @@ from dicom_node.ledger.turns import Turns
 from dicom_node.observe import events
 from dicom_node.observe.events import say
 from dicom_node.pipeline import Pipeline, Reading, StudyResult
+from dicom_node.research import Courier
 from dicom_node.results import Results, told
 from dicom_node.spool.spool import Spool
 from dicom_node.study import study_key
@@ -56,7 +58,13 @@ TURN_WAIT_S = 0.5
 
 @dataclass(frozen=True)
 class ReadStage:
-    """Turns a sealed generation into recorded results and queued deliveries."""
+    """Turns a sealed generation into recorded results and queued deliveries.
+
+    Attributes
+    ----------
+    routes
+        Names of the routes that take copies of the instances, whatever became of the study.
+    """
 
     database: sa.Engine
     spool: Spool
@@ -64,6 +72,7 @@ class ReadStage:
     pipeline: Pipeline
     queues: Queues
     destinations: Mapping[str, Destination]
+    routes: Collection[str] = ()
 
     def __call__(self, generation_id: int, _chain: str) -> float | None:
         """Read a generation; returns the delay until the next attempt, None when done."""
@@ -172,7 +181,7 @@ class ReadStage:
             readings = [_withheld(one) if is_of(one.model, withdrawn) else _reading(one) for one in study.readings]
             outcome = _outcome(study) | {"made_with": edition.to_json()}
             generations.record_results(connection, generation.id, outcome, readings, recorded)
-            for name in self.destinations if recorded else ():
+            for name in (*(self.destinations if recorded else ()), *self.routes):
                 delivery_id = generations.open_delivery(connection, generation.id, name)
                 self.queues.deliver(connection, delivery_id, name)
             # Models that were asked about one film share its decoding.
@@ -208,12 +217,13 @@ def _withheld(one: Reading) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class DeliverStage:
-    """Sends recorded bytes to one destination, until it has them."""
+    """Sends recorded bytes to one destination, until it has them, and copies along a route for research."""
 
     database: sa.Engine
     results: Results
     destinations: Mapping[str, Destination]
     turns: Turns
+    couriers: Mapping[str, Courier] = field(default_factory=dict)
 
     def __call__(self, delivery_id: int, chain: str) -> float | None:
         """Attempt a delivery; returns the delay until the next attempt, None when done or rejected."""
@@ -227,15 +237,14 @@ class DeliverStage:
             delivery = deliveries.begin_delivery(connection, delivery_id)
             if delivery.state != deliveries.WAITING or delivery.chain != chain:
                 return None
-            recorded = generations.results_of(connection, delivery.generation_id)
-            wanted = _not_replaced(connection, delivery, recorded)
-            if recorded and not wanted:
+            send = self._sending(connection, delivery)
+            if send is None:
                 deliveries.supersede(connection, delivery.id)
                 return None
         reached("delivery-begun")
         begun = time.time()
         try:
-            proof = self._deliver(delivery, wanted)
+            proof = send()
         except RejectedError as error:
             self._reject(delivery, error)
             return None
@@ -246,6 +255,15 @@ class DeliverStage:
         reached("delivery-accepted")
         self._accept(delivery, proof, begun)
         return None
+
+    def _sending(self, connection: sa.Connection, delivery: Delivery) -> Callable[[], tuple[Acceptance, ...]] | None:
+        """Return what sends a delivery; None where a later generation speaks for all of it."""
+        if courier := self.couriers.get(delivery.destination):
+            instances = generations.load(connection, delivery.generation_id).instances
+            return partial(courier.deliver, instances)
+        recorded = generations.results_of(connection, delivery.generation_id)
+        wanted = _not_replaced(connection, delivery, recorded)
+        return None if recorded and not wanted else partial(self._deliver, delivery, wanted)
 
     def _deliver(self, delivery: Delivery, recorded: Sequence[RecordedResult]) -> tuple[Acceptance, ...]:
         destination = self.destinations.get(delivery.destination)

@@ -126,7 +126,7 @@ def retry(node: Node, wanted: str | None) -> tuple[int, int]:
     with writing(database) as connection:
         uid = known_study(connection, wanted) if wanted else None
         found = deliveries.undelivered(connection, uid)
-        configured = [one for one in found if one.destination in node.destinations]
+        configured = [one for one in found if one.destination in node.addressees]
         for one in configured:
             queues.deliver(connection, one.id, one.destination, chain=deliveries.reopen(connection, one.id))
         return len(configured), generations.reopen_failed(connection, uid)

@@ -200,7 +200,7 @@ def main() -> int:
             counted = [rows_of(tool, context, rows) for context in CONTEXTS]
             milliseconds, ratio = cost(tool, files, options.rounds)
         except ImportError as error:
-            table.add_row(name, f"not installed ({error.name}): pip install '.[compare]'")
+            table.add_row(name, f"not installed ({error.name}): pip install '.\\[compare]'")
             continue
         slow |= tool is this and ratio > LIMIT
         obeyed = sum(one["ok"] for one in counted) / (len(rows) * len(CONTEXTS))

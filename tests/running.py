@@ -209,8 +209,9 @@ class Pacs:
 
 
 @contextlib.contextmanager
-def pacs() -> Iterator[Pacs]:
-    peer = Pacs()
+def pacs(peer: Pacs | None = None) -> Iterator[Pacs]:
+    """Run a PACS; one that ran before comes back with what it remembers."""
+    peer = peer or Pacs()
     ae = AE(peer.ae_title)
     ae.supported_contexts = AllStoragePresentationContexts
     ae.add_supported_context(Verification)

@@ -73,28 +73,47 @@ def files_in(source: Path) -> list[Found]:
     return [found for path in paths for found in _unpacked(path)]
 
 
+def write_reported(source: BinaryIO, deidentifier: Deidentifier, target: Path) -> Written:
+    """De-identify an open file into a folder, and write what was done into the report of its study.
+
+    Raises
+    ------
+    RefusedError
+        The file is not written; that stands in the report too, where its study is known.
+    """
+    try:
+        written = deidentifier.write(source, target)
+    except RefusedError as refusal:
+        if refusal.study:
+            _report(target, refusal.study, {"refused": refusal.code, "reason": str(refusal)})
+        raise
+    if written.is_new:
+        _report(target, written.study, _told(written, deidentifier))
+    return written
+
+
 def deidentify_one(found: Found, deidentifier: Deidentifier, target: Path, summary: Summary) -> None:
-    """De-identify one file, and write what was done into the report of its study."""
+    """De-identify one file of a collection, and count what became of it.
+
+    Raises
+    ------
+    StartError
+        Target or vault cannot be written: no other file will fare better.
+    """
     try:
         with found.open() as source:
-            written = deidentifier.write(source, target)
+            written = write_reported(source, deidentifier, target)
     except RefusedError as refusal:
         if refusal.code in _SKIPPED:
             summary.skipped += 1
-            return
-        summary.refused.append((found, refusal.code, str(refusal)))
-        if refusal.study:
-            _report(target, refusal.study, {"refused": refusal.code, "reason": str(refusal)})
-        return
+        else:
+            summary.refused.append((found, refusal.code, str(refusal)))
     except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         summary.refused.append((found, "unreadable", f"cannot be read ({type(error).__name__})"))
-        return
-    summary.rules.update(acted.rule for acted in written.acted)
-    if written.is_new:
-        summary.written += 1
-        _report(target, written.study, _told(written, deidentifier))
     else:
-        summary.before += 1
+        summary.rules.update(acted.rule for acted in written.acted)
+        summary.written += written.is_new
+        summary.before += not written.is_new
 
 
 def _unpacked(path: Path) -> Iterator[Found]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 
 from rich.console import Console
 from rich.progress import track
@@ -13,45 +11,8 @@ from rich.table import Table
 
 from dicom_node.deidentify.collection import Summary, deidentify_one, files_in
 from dicom_node.deidentify.files import Deidentifier
-from dicom_node.deidentify.keys import site_key
-from dicom_node.deidentify.profile import Option, Profile
-from dicom_node.deidentify.pseudonyms import Pseudonyms
-from dicom_node.deidentify.rules import PixelRules, load_rules
-from dicom_node.errors import SettingsError, StartError
+from dicom_node.errors import StartError
 from dicom_node.observe.events import silence_libraries
-
-
-class Settings(Protocol):
-    """What of the configuration is asked for."""
-
-    @property
-    def site_key(self) -> Path | None:
-        """File of the key."""
-
-    @property
-    def pixel_rules(self) -> Path | None:
-        """File of the rules for pixels."""
-
-    @property
-    def profiles(self) -> Mapping[str, tuple[Option, ...]]:
-        """Options by profile."""
-
-
-def deidentifier(settings: Settings, profile: str, key: Path | None = None) -> Deidentifier:
-    """Return what the configuration and the key make of a profile.
-
-    Raises
-    ------
-    SettingsError
-        There is no such profile, no key or a weak one, or the rules for pixels are wrong.
-    """
-    if profile not in settings.profiles:
-        raise SettingsError(f"profile: {profile!r} is not one of {', '.join(settings.profiles)}")
-    return Deidentifier(
-        Profile(profile, frozenset(settings.profiles[profile])),
-        Pseudonyms(site_key(key or settings.site_key)),
-        load_rules(settings.pixel_rules) if settings.pixel_rules else PixelRules(),
-    )
 
 
 def deidentify_files(

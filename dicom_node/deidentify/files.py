@@ -12,6 +12,7 @@ from pydicom.tag import Tag
 from dicom_node.deidentify.audit import Kind, leaks
 from dicom_node.deidentify.engine import deidentify
 from dicom_node.deidentify.image_kinds import is_image
+from dicom_node.deidentify.links import links_of
 from dicom_node.deidentify.pixel_stream import PixelElement, PixelStreamError, copy_pixels, pixel_element
 from dicom_node.deidentify.pixels import Blank, Refuse, decide
 from dicom_node.deidentify.profile import Option, Profile
@@ -19,6 +20,7 @@ from dicom_node.deidentify.pseudonyms import Pseudonyms
 from dicom_node.deidentify.reading import blanked, has_surplus, opened
 from dicom_node.deidentify.refusal import RefusedError
 from dicom_node.deidentify.rules import PixelRules
+from dicom_node.deidentify.vault import Vault
 from dicom_node.deidentify.verdicts import Acted
 from dicom_node.deidentify.writing import encoded, keep, stands
 
@@ -45,6 +47,8 @@ class Written:
     path: Path
     study: str
     instance: str
+    sop_class: str
+    transfer_syntax: str
     acted: tuple[Acted, ...]
     is_new: bool
 
@@ -56,6 +60,7 @@ class Deidentifier:
     profile: Profile
     pseudonyms: Pseudonyms
     rules: PixelRules = field(default_factory=PixelRules)
+    vault: Vault | None = None
 
     def write(self, source: BinaryIO, target: Path) -> Written:
         """De-identify a file into a folder: `person/study/series/instance.dcm`, whole or not at all.
@@ -71,6 +76,8 @@ class Deidentifier:
         RefusedError
             The file is no instance, its pixels may show who it is, it ends early, the audit found something, or a
             file of other content stands at its place.
+        StartError
+            The folder or the vault cannot be written.
         """
         source, original = opened(source)
         try:
@@ -95,9 +102,16 @@ class Deidentifier:
         made = result.dataset
         if Option.CLEAN_PIXEL_DATA in profile.options and element is not None and is_image(made):
             made.BurnedInAnnotation = "NO"
+        written = self._audited(original, made)
         place = _place(made)
-        is_new = self._kept(target / place, self._audited(original, made), source, element)
-        return Written(place, made.get("StudyInstanceUID", ""), made.SOPInstanceUID, result.acted, is_new)
+        if self.vault:
+            # Before a byte leaves: what nobody could lead back must not be out.
+            self.vault.keep(links_of(original, made))
+        is_new = self._kept(target / place, written, source, element)
+        return Written(
+            place, made.get("StudyInstanceUID", ""), made.SOPInstanceUID, made.get("SOPClassUID", ""),
+            made.file_meta.TransferSyntaxUID, result.acted, is_new,
+        )  # fmt: skip
 
     def _audited(self, original: Dataset, made: Dataset) -> bytes:
         written = encoded(made)

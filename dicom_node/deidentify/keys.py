@@ -1,4 +1,4 @@
-"""The site's key: made once, kept secret, and refused where it could be guessed or read by others."""
+"""Secret keys: made once, kept secret, and refused where they could be guessed or read by others."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 from dicom_node.deidentify.pseudonyms import SHORTEST_KEY
+from dicom_node.durable import sync_folder
 from dicom_node.errors import SettingsError, StartError
 
 VARIABLE = "DICOM_NODE_SITE_KEY"
@@ -26,15 +27,27 @@ def make_key(path: Path) -> None:
         The file exists (a key is never overwritten: its pseudonyms could not be made again) or cannot be written.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(SHORTEST_KEY) + "\n")
-            file.flush()
-            os.fsync(descriptor)
+        write_secret(path, secrets.token_hex(SHORTEST_KEY) + "\n")
     except FileExistsError as error:
         raise StartError(f"{path}: exists; a key is never overwritten") from error
     except OSError as error:
         raise StartError(f"{path}: {error.strerror}") from error
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a new file that only its owner can read; durable when this returns.
+
+    Raises
+    ------
+    OSError
+        The file exists, or cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+    sync_folder(path.parent)
 
 
 def site_key(path: Path | None) -> bytes:
@@ -46,13 +59,20 @@ def site_key(path: Path | None) -> bytes:
         There is none, others can read the file, or the key is not one that `dicom-node make-key` would make.
     """
     if path is not None:
-        return _checked(_read(path), str(path))
+        return checked_key(secret_text(path), str(path))
     if text := os.environ.get(VARIABLE, ""):
-        return _checked(text, VARIABLE)
+        return checked_key(text, VARIABLE)
     raise SettingsError(f"no site key: name its file or set {VARIABLE}; `dicom-node make-key FILE` makes one")
 
 
-def _read(path: Path) -> str:
+def secret_text(path: Path) -> str:
+    """Return the text of a file that only its owner can read.
+
+    Raises
+    ------
+    SettingsError
+        It cannot be read, others can read it, or it is no text of a key.
+    """
     try:
         mode = path.stat().st_mode
         text = path.read_text(encoding="ascii")
@@ -65,7 +85,19 @@ def _read(path: Path) -> str:
     return text
 
 
-def _checked(text: str, place: str) -> bytes:
+def checked_key(text: str, place: str) -> bytes:
+    """Return a key from its hexadecimal digits.
+
+    Parameters
+    ----------
+    place
+        Where it stands, for the message; the message never repeats the key.
+
+    Raises
+    ------
+    SettingsError
+        It is not one that `make_key` would make.
+    """
     try:
         key = binascii.unhexlify(text.strip())
     except (binascii.Error, ValueError) as error:

@@ -28,8 +28,8 @@ def identifier(dataset: Dataset) -> str:
 
     The issuer belongs to it, since two hospitals give the same numbers to different persons (PS3.3 C.2.2).
     """
-    patient_id = _text(dataset, "PatientID")
-    return f"{_text(dataset, 'IssuerOfPatientID')}\\{patient_id}" if patient_id else ""
+    patient_id = text_of(dataset, "PatientID")
+    return f"{text_of(dataset, 'IssuerOfPatientID')}\\{patient_id}" if patient_id else ""
 
 
 def words(text: str) -> frozenset[str]:
@@ -69,7 +69,8 @@ def _may_be_sequence(raw: DataElement | RawDataElement) -> bool:
     return raw.VR == "SQ"
 
 
-def _text(dataset: Dataset, keyword: str) -> str:
+def text_of(dataset: Dataset, keyword: str) -> str:
+    """Return a value as text; empty where there is none, or none that can be read."""
     try:
         return str(dataset.get(keyword) or "").strip()
     except Exception:

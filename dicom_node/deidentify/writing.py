@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import secrets
@@ -13,6 +14,10 @@ from pydicom.dataset import Dataset
 
 from dicom_node.deidentify.refusal import RefusedError
 from dicom_node.durable import durable_folder, sync_folder
+from dicom_node.errors import StartError
+
+# Of the disk that is written, never of the one that is read.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 def encoded(made: Dataset) -> bytes:
@@ -33,15 +38,31 @@ def encoded(made: Dataset) -> bytes:
 
 
 def keep(path: Path, fill: Callable[[BinaryIO], None]) -> None:
-    """Write a file durably under its name, or leave nothing."""
-    durable_folder(path.parent)
+    """Write a file durably under its name, or leave nothing.
+
+    Raises
+    ------
+    StartError
+        The folder cannot be written, or is full.
+    OSError
+        From `fill`: what it reads.
+    """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with part.open("xb") as file:
+        durable_folder(path.parent)
+        target = part.open("xb")
+    except OSError as error:
+        raise StartError(f"{error.filename or path.parent}: {error.strerror}") from error
+    try:
+        with target as file:
             fill(file)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StartError(f"{path.parent}: {error.strerror}") from error
+        raise
     finally:
         part.unlink(missing_ok=True)
     sync_folder(path.parent)

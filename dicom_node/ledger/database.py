@@ -18,7 +18,7 @@ from dicom_node.errors import StartError
 _EXPECTED = "a database URL is sqlite:///path or postgresql+psycopg://user@host/name"
 
 
-def open_database(url: str, *, synchronous: str = "FULL") -> sa.Engine:
+def open_database(url: str, *, synchronous: str = "FULL", setting: str = "node.database") -> sa.Engine:
     """Return an engine on SQLite (WAL) or Postgres.
 
     Parameters
@@ -26,6 +26,8 @@ def open_database(url: str, *, synchronous: str = "FULL") -> sa.Engine:
     synchronous
         SQLite only. The receivers' index is rebuilt from the spool, so they may use ``NORMAL``;
         all else is ``FULL``: a commit survives a power cut.
+    setting
+        Key of the URL, for messages.
 
     Raises
     ------
@@ -39,15 +41,15 @@ def open_database(url: str, *, synchronous: str = "FULL") -> sa.Engine:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:
-        raise StartError(f"node.database: {_EXPECTED}") from error
+        raise StartError(f"{setting}: {_EXPECTED}") from error
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed, synchronous)
     if parsed.get_backend_name() != "postgresql":
-        raise StartError(f"node.database: {parsed.drivername}: {_EXPECTED}")
+        raise StartError(f"{setting}: {parsed.drivername}: {_EXPECTED}")
     try:
         return _open_postgres(parsed)
     except ModuleNotFoundError as error:
-        raise StartError(f"node.database: {error.name} is not installed (the extra `postgres` brings it)") from error
+        raise StartError(f"{setting}: {error.name} is not installed (the extra `postgres` brings it)") from error
 
 
 def _open_postgres(url: sa.URL) -> sa.Engine:

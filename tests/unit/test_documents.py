@@ -25,6 +25,7 @@ def test_the_models_and_destinations_in_the_readme_are_valid(tmp_path: Path) -> 
     settings = load_settings(file)
 
     assert ["pacs", "ehr", "copies"] == [one.name for one in settings.destinations]
+    assert ["registry"] == [one.name for one in settings.research]
     assert ["pneumonia", "fracture"] == [one.folder.name for one in settings.models]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dicom_node.errors import SettingsError
+from dicom_node.research_settings import ResearchSettings
 from dicom_node.settings import ModelSettings, Settings, load_settings
 
 SHIPPED = Path(__file__).parents[3] / "config" / "dicom-node.toml"
@@ -31,7 +32,7 @@ def test_the_shipped_file_says_what_the_defaults_are(tmp_path: Path) -> None:
 
 def test_the_shipped_file_explains_every_key() -> None:
     text = SHIPPED.read_text(encoding="utf-8")
-    lists = {"destination": None, "models": ModelSettings}
+    lists = {"destination": None, "models": ModelSettings, "research": ResearchSettings}
     sections = {name: lists.get(name, field.annotation) for name, field in Settings.model_fields.items()}
 
     missing = [
@@ -54,6 +55,20 @@ def test_the_destinations_in_the_shipped_file_are_valid_once_uncommented(tmp_pat
 
     assert ["pacs", "ehr", "copies"] == [one.name for one in settings.destinations]
     assert 3 == len(tomllib.loads(table)["destination"])
+
+
+def test_the_routes_and_the_vault_in_the_shipped_file_are_valid_once_uncommented(tmp_path: Path) -> None:
+    text = SHIPPED.read_text(encoding="utf-8")
+    examples = text[text.index("# [deidentification.vault]") : text.index("# Copies without")]
+    examples += text[text.index("# [[research]]") : text.index("# Where results go")]
+    lines = (line.removeprefix("# ") for line in examples.splitlines())
+
+    settings = load_settings(written(tmp_path, "\n".join(lines)))
+
+    (route,) = settings.research
+    assert route.pacs is not None
+    assert ("registry", "REGISTRY") == (route.pacs.name, route.pacs.called_ae)
+    assert settings.deidentification.vault is not None
 
 
 def test_without_destinations_results_go_to_a_folder_beside_the_data(tmp_path: Path) -> None:

@@ -1,0 +1,113 @@
+"""What a site decides of de-identification, and what is made of that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+from dicom_node.deidentify.files import Deidentifier
+from dicom_node.deidentify.keyring import Keyring
+from dicom_node.deidentify.keys import site_key
+from dicom_node.deidentify.profile import Option, Profile
+from dicom_node.deidentify.pseudonyms import Pseudonyms
+from dicom_node.deidentify.rules import PixelRules, load_rules
+from dicom_node.deidentify.vault import Vault
+from dicom_node.errors import SettingsError
+from dicom_node.ledger.database import open_database
+from dicom_node.section import Section
+
+
+class VaultSettings(Section):
+    """Where it is kept whom a pseudonym stands for.
+
+    Attributes
+    ----------
+    database
+        URL; without it `vault.db` in the data directory.
+    keys
+        File of the keys, one a line, the one that seals first; None for the environment.
+    """
+
+    database: str = ""
+    keys: Path | None = None
+
+    def open(self) -> Vault:
+        """Return the vault.
+
+        Raises
+        ------
+        SettingsError
+            A key is missing or weak.
+        StartError
+            The database cannot be used.
+        """
+        keyring = Keyring(self.keys)
+        keyring.keys()  # before a database is made
+        return Vault(open_database(self.database, setting="deidentification.vault.database"), keyring)
+
+
+class DeidentificationSettings(Section):
+    """How objects are de-identified that leave for research.
+
+    Attributes
+    ----------
+    profiles
+        Options of PS3.15 E.3 by the name of the profile; `basic` has none.
+    vault
+        None: nothing leads from a pseudonym back to a person.
+    """
+
+    site_key: Path | None = None
+    pixel_rules: Path | None = None
+    profiles: Mapping[str, tuple[Option, ...]] = Field(default={}, validate_default=True)
+    vault: VaultSettings | None = None
+
+    @field_validator("profiles")
+    @classmethod
+    def _combine(cls, profiles: Mapping[str, tuple[Option, ...]]) -> Mapping[str, tuple[Option, ...]]:
+        for name, options in profiles.items():
+            Profile(name, frozenset(options))
+        return {"basic": (), **profiles}
+
+    def kept_in(self, folder: Path) -> DeidentificationSettings:
+        """Return the same with a vault in a folder, where no other place is named for it."""
+        if self.vault is None or self.vault.database:
+            return self
+        vault = self.vault.model_copy(update={"database": f"sqlite:///{folder / 'vault.db'}"})
+        return self.model_copy(update={"vault": vault})
+
+    def require_profile(self, name: str) -> None:
+        """Raise where there is no such profile.
+
+        Raises
+        ------
+        SettingsError
+            With the names of those that there are.
+        """
+        if name not in self.profiles:
+            raise SettingsError(f"profile: {name!r} is not one of {', '.join(self.profiles)}")
+
+    def deidentifier(self, profile: str, key: Path | None = None) -> Deidentifier:
+        """Return what these settings and the keys make of a profile.
+
+        Parameters
+        ----------
+        key
+            File of the site key, in the place of the configured one.
+
+        Raises
+        ------
+        SettingsError
+            There is no such profile, no key or a weak one, or the rules for pixels are wrong.
+        StartError
+            The vault cannot be used.
+        """
+        self.require_profile(profile)
+        return Deidentifier(
+            Profile(profile, frozenset(self.profiles[profile])),
+            Pseudonyms(site_key(key or self.site_key)),
+            load_rules(self.pixel_rules) if self.pixel_rules else PixelRules(),
+            self.vault.open() if self.vault else None,
+        )

@@ -1,0 +1,60 @@
+"""`dicom-node vault`: reveal, rotate, log."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from dicom_node.deidentify.vault import Vault
+from dicom_node.errors import NothingToDoError
+
+
+def reveal(vault: Vault, pseudonym: str, reason: str, console: Console) -> bool:
+    """Print what a pseudonym stands for; returns whether the vault has it.
+
+    Raises
+    ------
+    NothingToDoError
+        No reason is given.
+    """
+    if not reason.strip():
+        raise NothingToDoError("--reason: say why it must be known")
+    found = vault.reveal(pseudonym, who=_who(), reason=reason)
+    for link in found:
+        table = Table("attribute", "original", title=f"{link.kind} {link.pseudonym}")
+        for keyword, value in link.original.items():
+            table.add_row(keyword, value)
+        console.print(table, markup=False)
+    return bool(found)
+
+
+def rotate(vault: Vault, console: Console) -> None:
+    """Seal everything under a new first key; of the keys before, those that no row needs are dropped.
+
+    The key that was first stays: a process that has just read the keys may still seal with it.
+    """
+    keyring = vault.keyring
+    if keyring.path is not None:
+        _first, *others = keyring.keys()
+        keyring.renew(frozenset(others) - vault.used_keys())
+    sealed = vault.rotate()
+    console.print(f"{sealed} entries sealed anew with the key {next(iter(keyring.keys()))}")
+
+
+def show_log(vault: Vault, console: Console) -> None:
+    """Print every access, the first first."""
+    table = Table("when", "who", "what", "why", "found")
+    for one in vault.accesses():
+        when = datetime.fromtimestamp(one.at, tz=UTC).astimezone().isoformat(timespec="seconds")
+        table.add_row(when, one.who, one.what, one.reason, str(one.found))
+    console.print(table, markup=False)
+
+
+def _who() -> str:
+    """Return the account, and the one before `sudo`."""
+    before = os.environ.get("SUDO_USER")
+    return f"{getpass.getuser()} ({before})" if before else getpass.getuser()

@@ -1,0 +1,66 @@
+"""One instance, de-identified into a folder, in a decoding process: a file that kills its decoder kills only that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from dicom_node.deidentify.collection import write_reported
+from dicom_node.deidentify.files import Deidentifier
+from dicom_node.deidentify.refusal import RefusedError
+from dicom_node.deidentify.settings import VaultSettings
+from dicom_node.deidentify.vault import Vault
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A de-identified instance in a folder.
+
+    Attributes
+    ----------
+    path
+        Under the folder.
+    """
+
+    path: Path
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An instance of which there is no copy, and why: a code and a sentence without any value of it."""
+
+    code: str
+    sentence: str
+
+
+def export(source: Path, folder: Path, deidentifier: Deidentifier, vault: VaultSettings | None) -> Copy | Kept:
+    """Write the de-identified copy of an instance.
+
+    Parameters
+    ----------
+    deidentifier
+        Without its vault, which cannot be handed to another process.
+
+    Raises
+    ------
+    NodeError
+        The vault cannot be used.
+    OSError
+        The disk, not the instance.
+    """
+    whole = replace(deidentifier, vault=_vault(vault)) if vault else deidentifier
+    try:
+        with source.open("rb") as file:
+            written = write_reported(file, whole, folder)
+    except RefusedError as refusal:
+        return Kept(refusal.code, str(refusal))
+    return Copy(written.path, written.instance, written.sop_class, written.transfer_syntax)
+
+
+@lru_cache(maxsize=1)
+def _vault(settings: VaultSettings) -> Vault:
+    return settings.open()
