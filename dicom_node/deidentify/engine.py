@@ -13,12 +13,14 @@ from pydicom import config
 from pydicom.dataset import Dataset
 
 from dicom_node.deidentify.elements import Rules
-from dicom_node.deidentify.person import identifier, identifying_words
+from dicom_node.deidentify.person import DEVICE, INSTITUTION, Identity, identifier
 from dicom_node.deidentify.profile import Option, Profile
 from dicom_node.deidentify.pseudonyms import Pseudonyms
 from dicom_node.deidentify.receipts import file_meta, sign
 from dicom_node.deidentify.verdicts import Acted
 from dicom_node.deidentify.walk import Walk
+
+_SIDES = {"Laterality", "ImageLaterality", "SharedFunctionalGroupsSequence"}
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,20 @@ def _deidentified(dataset: Dataset, profile: Profile, pseudonyms: Pseudonyms) ->
         pseudonyms=pseudonyms,
         sop_class=str(dataset.get("SOPClassUID", "")),
         shift=pseudonyms.shift(person) if moves else None,
-        identifying=identifying_words(dataset),
+        identity=Identity.of(dataset, _retained(profile)),
     )
     walk = Walk(rules)
     made = walk.through(dataset)
+    if "BodyPartExamined" in dataset and "BodyPartExamined" not in made and not _SIDES & set(made.dir()):
+        made.Laterality = ""  # 2C: whether the part is one of a pair is known no more (PS3.3 C.7.3.1)
     made.file_meta = file_meta(made, dataset)
     sign(made, profile)
     return Deidentified(made, tuple(walk.acted))
+
+
+def _retained(profile: Profile) -> frozenset[str]:
+    device = DEVICE if Option.RETAIN_DEVICE_IDENTITY in profile.options else frozenset()
+    return device | (INSTITUTION if Option.RETAIN_INSTITUTION_IDENTITY in profile.options else frozenset())
 
 
 @contextmanager

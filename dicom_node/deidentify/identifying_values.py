@@ -80,7 +80,8 @@ def secrets_of(original: Dataset) -> tuple[Secret, ...]:
 def _walk(dataset: Dataset, prefix: str) -> Iterator[Secret]:
     for raw in list(dataset.values()):  # as they stand in the file: few are decoded
         tag = raw.tag
-        if tag not in _TELLING and raw.VR not in _TELLING_VRS and not tag.is_private:
+        # A private attribute of unknown VR may be a sequence, or one that pydicom knows.
+        if tag not in _TELLING and raw.VR not in _TELLING_VRS and not (raw.VR in {None, "UN"} and tag.is_private):
             continue
         try:
             element = dataset[tag]

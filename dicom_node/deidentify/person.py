@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
@@ -18,8 +20,13 @@ _IDENTIFIERS = frozenset(
         "InsurancePlanIdentification", "ResponsibleOrganization",
     }
 )  # fmt: skip
+# Of these the whole value is looked for elsewhere, not its words: makers, stations and hospitals share them.
+INSTITUTION = frozenset({"InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName"})
+DEVICE = frozenset({"StationName", "DeviceSerialNumber", "PlateID", "DetectorID", "GantryID"})
 _NAMING = frozenset(tag for tag, entry in DicomDictionary.items() if entry[0] == "PN" or entry[4] in _IDENTIFIERS)
+_PLACING = frozenset(tag for tag, entry in DicomDictionary.items() if entry[4] in INSTITUTION | DEVICE)
 _SHORTEST_WORD = 3
+_SHORTEST_PHRASE = 4
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -37,18 +44,62 @@ def words(text: str) -> frozenset[str]:
     return frozenset(word.casefold() for word in _WORD.findall(text))
 
 
-def identifying_words(dataset: Dataset) -> frozenset[str]:
-    """Return the words of at least three characters in the names and identifiers of a data set, at any depth."""
-    found: set[str] = set()
-    for element in _elements(dataset):
-        found |= words(str(element.value))
-    return frozenset(word for word in found if len(word) >= _SHORTEST_WORD)
+@dataclass(frozen=True)
+class Identity:
+    """What in a data set names somebody, wherever else it may stand in it; all case folded.
+
+    Attributes
+    ----------
+    words
+        Of at least three characters, in names and identifiers.
+    phrases
+        Whole values of at least four characters: identifiers, institutions, devices.
+    """
+
+    words: frozenset[str] = frozenset()
+    phrases: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, dataset: Dataset, retained: AbstractSet[str] = frozenset()) -> Identity:
+        """Return the identity in a data set, at any depth.
+
+        Parameters
+        ----------
+        retained
+            Keywords of `INSTITUTION` and `DEVICE` that the profile keeps on purpose.
+        """
+        found: set[str] = set()
+        phrases: set[str] = set()
+        for element in _elements(dataset):
+            text = str(element.value)
+            if element.tag in _NAMING:
+                found |= words(text)
+            if element.VR != "PN" and element.keyword not in retained and len(text) >= _SHORTEST_PHRASE:
+                phrases.add(text.strip().casefold())
+        long = frozenset(word for word in found if len(word) >= _SHORTEST_WORD)
+        return cls(long - _NOBODY, frozenset(phrases) - _NOBODY)
+
+    def stands_in(self, text: str) -> bool:
+        """Return whether a text holds one of the words, or one of the phrases by itself."""
+        if words(text) & self.words:
+            return True
+        lower = text.casefold()
+        return any(_stands_alone(phrase, lower) for phrase in self.phrases)
+
+
+# What writers put where nothing is.
+_NOBODY = frozenset({"", "none", "unknown", "anonymous", "anonymized"})
+
+
+def _stands_alone(phrase: str, text: str) -> bool:
+    return phrase in text and re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", text) is not None
 
 
 def _elements(dataset: Dataset) -> Iterator[DataElement]:
     for raw in list(dataset.values()):  # as they stand in the file: few are decoded
         tag = int(raw.tag)
-        if tag not in _NAMING and not _may_be_sequence(raw):
+        is_telling = tag in _NAMING or tag in _PLACING
+        if not is_telling and not _may_be_sequence(raw):
             continue
         try:
             element = dataset[raw.tag]
@@ -57,7 +108,7 @@ def _elements(dataset: Dataset) -> Iterator[DataElement]:
         if element.VR == "SQ":
             for item in element.value:
                 yield from _elements(item)
-        elif tag in _NAMING:
+        elif is_telling:
             yield element
 
 

@@ -45,6 +45,10 @@ class Pseudonyms:
         """Return a replacement of so many characters, A to Z and 2 to 7 (1 to 48)."""
         return base64.b32encode(self._digest(kind, value)).decode("ascii")[:length]
 
+    def number(self, value: str) -> int:
+        """Return the number that stands for one that identifies, 1 to 2^31 - 1, as VR IS has it."""
+        return 1 + int.from_bytes(self._digest("number", value.strip())[:8], "big") % (2**31 - 1)
+
     def shift(self, identifier: str) -> timedelta:
         """Return by how many whole days a person's dates are moved: -1 to -`LONGEST_SHIFT`, never 0."""
         number = int.from_bytes(self._digest("shift", identifier)[:8], "big")

@@ -7,9 +7,10 @@ standard does not know, that it has retired, or into which somebody wrote what d
 from __future__ import annotations
 
 import re
+import sys
 from functools import lru_cache
 
-from pydicom.datadict import dictionary_has_tag, dictionary_is_retired, dictionary_VR
+from pydicom.datadict import dictionary_has_tag, dictionary_is_retired, dictionary_VM, dictionary_VR
 
 # Command, file meta information, directory (PS3.5 7.1: none of a data set), and what no group may be.
 _FOREIGN_GROUPS = frozenset({0x0000, 0x0001, 0x0002, 0x0003, 0x0004, 0x0005, 0x0006, 0x0007, 0xFFFF})
@@ -69,8 +70,18 @@ def believed(tag: int, vr: str | None) -> bool:
     return vr in expected or any(vr in siblings and expected & siblings for siblings in _SIBLINGS)
 
 
-def well_formed(vr: str, raw: bytes) -> bool:
-    """Return whether encoded bytes can be values of a VR; of other VRs than numbers and codes nothing is said."""
+@lru_cache(maxsize=_CACHED)
+def most_values(tag: int) -> int:
+    """Return how many values an attribute has at most, by its VM in PS3.6; a very large number for n."""
+    last = dictionary_VM(tag).rpartition("-")[2] if dictionary_has_tag(tag) else "n"
+    return int(last) if last.isdigit() else sys.maxsize
+
+
+def well_formed(tag: int, vr: str, raw: bytes) -> bool:
+    """Return whether encoded bytes can be values of an attribute; of VRs that are no numbers and codes nothing is said.
+
+    A number of two bytes that is said to be a thousand long has swallowed what stands behind it.
+    """
     if vr in SIZES:
-        return len(raw) % SIZES[vr] == 0
+        return len(raw) % SIZES[vr] == 0 and len(raw) <= SIZES[vr] * most_values(tag)
     return vr not in SHAPES or SHAPES[vr].fullmatch(raw) is not None

@@ -59,7 +59,7 @@ class Walk:
             self.acted.append(Acted(name, verdict.rule))
         if element is not None and element.VR == "SQ" and isinstance(element, DataElement):
             items = [
-                self.through(item, f"{name}[{number}]/", element.keyword or name, dummy=place.dummy or verdict.dummy)
+                self.through(item, f"{name}[{number}]/", element.keyword or name, dummy=verdict.dummy)
                 for number, item in enumerate(element.value)
             ]
             return made(element, Sequence(items))
