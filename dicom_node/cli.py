@@ -278,6 +278,9 @@ def deidentify(
     profile: Annotated[str, typer.Option("--profile", "-p", help="basic, or one of the configuration.")] = "basic",
     key: Annotated[Optional[Path], typer.Option("--key", help="File of the site key; else as configured.")] = None,  # noqa: UP045
     refused: Annotated[Optional[Path], typer.Option("--refused", help="List the refused files here.")] = None,  # noqa: UP045
+    look_for_text: Annotated[
+        bool, typer.Option("--look-for-text", help="Refuse images in which something is written (extra `ocr`).")
+    ] = False,
     config: Config = None,
 ) -> None:
     """De-identify files by PS3.15 Annex E; exit status 1 where one was refused. A second run goes on where one stopped.
@@ -286,7 +289,10 @@ def deidentify(
     """
     from dicom_node.deidentify import command
 
-    deidentifier = load_settings(config).deidentification.deidentifier(profile, key)
+    settings = load_settings(config).deidentification
+    if look_for_text:
+        settings = settings.model_copy(update={"look_for_text": True})
+    deidentifier = settings.deidentifier(profile, key)
     if command.deidentify_files(source, target, deidentifier, err, refused).refused:
         raise typer.Exit(1)
 

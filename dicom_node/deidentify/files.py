@@ -14,6 +14,7 @@ from dicom_node.deidentify.engine import deidentify
 from dicom_node.deidentify.image_kinds import is_image
 from dicom_node.deidentify.links import links_of
 from dicom_node.deidentify.pixel_stream import PixelElement, PixelStreamError, copy_pixels, pixel_element
+from dicom_node.deidentify.pixel_text import TextDetector, places_in
 from dicom_node.deidentify.pixels import Blank, Refuse, decide
 from dicom_node.deidentify.profile import Option, Profile
 from dicom_node.deidentify.pseudonyms import Pseudonyms
@@ -31,6 +32,7 @@ _RETAINED = {
     Option.RETAIN_DEVICE_IDENTITY: Kind.DEVICE,
     Option.RETAIN_INSTITUTION_IDENTITY: Kind.INSTITUTION,
 }
+_MOST_PLACES = 3
 _STUDY = Tag("StudyInstanceUID")
 
 
@@ -61,6 +63,7 @@ class Deidentifier:
     pseudonyms: Pseudonyms
     rules: PixelRules = field(default_factory=PixelRules)
     vault: Vault | None = None
+    detector: TextDetector | None = None
 
     def write(self, source: BinaryIO, target: Path) -> Written:
         """De-identify a file into a folder: `person/study/series/instance.dcm`, whole or not at all.
@@ -98,6 +101,8 @@ class Deidentifier:
             profile = replace(profile, options=profile.options | {Option.CLEAN_PIXEL_DATA})
         if has_surplus(header, element):
             raise RefusedError("surplus", "Pixel Data (7FE0,0010) is longer than its image (PS3.5 8.1.1)")
+        if self.detector and element is not None:
+            self._require_no_text(source, header, self.detector)
         result = deidentify(header, profile, self.pseudonyms)
         made = result.dataset
         if Option.CLEAN_PIXEL_DATA in profile.options and element is not None and is_image(made):
@@ -112,6 +117,12 @@ class Deidentifier:
             place, made.get("StudyInstanceUID", ""), made.SOPInstanceUID, made.get("SOPClassUID", ""),
             made.file_meta.TransferSyntaxUID, result.acted, is_new,
         )  # fmt: skip
+
+    def _require_no_text(self, source: BinaryIO, header: Dataset, detector: TextDetector) -> None:
+        if places := places_in(source, header, detector):
+            shown = ", ".join(f"{one.width}x{one.height} at {one.left},{one.top}" for one in places[:_MOST_PLACES])
+            more = f" and {len(places) - _MOST_PLACES} more" if len(places) > _MOST_PLACES else ""
+            raise RefusedError("text", f"something is written in the pixels: {shown}{more}; look at it, or make a rule")
 
     def _audited(self, original: Dataset, made: Dataset) -> bytes:
         written = encoded(made)

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from dicom_node.deidentify.files import Deidentifier
 from dicom_node.deidentify.keyring import Keyring
 from dicom_node.deidentify.keys import site_key
+from dicom_node.deidentify.pixel_text import TextDetector
 from dicom_node.deidentify.profile import Option, Profile
 from dicom_node.deidentify.pseudonyms import Pseudonyms
 from dicom_node.deidentify.rules import PixelRules, load_rules
@@ -55,6 +56,8 @@ class DeidentificationSettings(Section):
     ----------
     profiles
         Options of PS3.15 E.3 by the name of the profile; `basic` has none.
+    look_for_text
+        Whether images in which something is written are refused; needs the extra ``ocr``.
     vault
         None: nothing leads from a pseudonym back to a person.
     """
@@ -62,6 +65,7 @@ class DeidentificationSettings(Section):
     site_key: Path | None = None
     pixel_rules: Path | None = None
     profiles: Mapping[str, tuple[Option, ...]] = Field(default={}, validate_default=True)
+    look_for_text: bool = False
     vault: VaultSettings | None = None
 
     @field_validator("profiles")
@@ -110,4 +114,5 @@ class DeidentificationSettings(Section):
             Pseudonyms(site_key(key or self.site_key)),
             load_rules(self.pixel_rules) if self.pixel_rules else PixelRules(),
             self.vault.open() if self.vault else None,
+            TextDetector() if self.look_for_text else None,
         )
