@@ -11,9 +11,16 @@ from pydicom.tag import Tag
 
 from dicom_node.deidentify.audit import Kind, leaks
 from dicom_node.deidentify.engine import deidentify
+from dicom_node.deidentify.frame_comments import comments, is_harmless
 from dicom_node.deidentify.image_kinds import is_image
 from dicom_node.deidentify.links import links_of
-from dicom_node.deidentify.pixel_stream import PixelElement, PixelStreamError, copy_pixels, pixel_element
+from dicom_node.deidentify.pixel_stream import (
+    PixelElement,
+    PixelStreamError,
+    copy_pixels,
+    fragment_heads,
+    pixel_element,
+)
 from dicom_node.deidentify.pixel_text import TextDetector, places_in
 from dicom_node.deidentify.pixels import Blank, Refuse, decide
 from dicom_node.deidentify.profile import Option, Profile
@@ -101,6 +108,8 @@ class Deidentifier:
             profile = replace(profile, options=profile.options | {Option.CLEAN_PIXEL_DATA})
         if has_surplus(header, element):
             raise RefusedError("surplus", "Pixel Data (7FE0,0010) is longer than its image (PS3.5 8.1.1)")
+        if element is not None and element.length is None:
+            _require_no_comment(source, element)
         if self.detector and element is not None:
             self._require_no_text(source, header, self.detector)
         result = deidentify(header, profile, self.pseudonyms)
@@ -147,6 +156,12 @@ class Deidentifier:
     def _study(self, original: Dataset) -> str:
         only = Dataset({tag: original.get_item(tag) for tag in original.keys() & {_STUDY}})
         return str(deidentify(only, self.profile, self.pseudonyms).dataset.get("StudyInstanceUID", ""))
+
+
+def _require_no_comment(source: BinaryIO, element: PixelElement) -> None:
+    told = [one for head in fragment_heads(source, element) for one in comments(head)]
+    if not all(map(is_harmless, told)):
+        raise RefusedError("comment", "a compressed frame carries a comment that no known encoder signs with")
 
 
 def _place(made: Dataset) -> Path:

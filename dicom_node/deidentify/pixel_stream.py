@@ -7,7 +7,9 @@ References
 
 from __future__ import annotations
 
+import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -72,6 +74,21 @@ def copy_pixels(source: BinaryIO, element: PixelElement, target: BinaryIO) -> No
             raise PixelStreamError("what is no item stands in the encapsulated pixel data (PS3.5 A.4)")
         target.write(head)
         _copy(source, target, length)
+
+
+def fragment_heads(source: BinaryIO, element: PixelElement, size: int = 1 << 16) -> Iterator[bytes]:
+    """Yield the beginning of each fragment of compressed pixels; after the last the file stands where it stood."""
+    position = source.tell()
+    while True:
+        head = source.read(8)
+        if len(head) < 8:
+            break  # `copy_pixels` says that the file ends early
+        group, number, length = struct.unpack(element.order + "HHL", head)
+        if (group, number) != _ITEM:
+            break
+        yield source.read(min(length, size))
+        source.seek(max(length - size, 0), os.SEEK_CUR)
+    source.seek(position)
 
 
 def _copy(source: BinaryIO, target: BinaryIO, length: int) -> None:
