@@ -78,8 +78,8 @@ class Deidentifier:
         Parameters
         ----------
         source
-            Open and seekable. Of its pixels only a piece is in memory, unless they are deflated or are to be blacked
-            out.
+            Open and seekable. Of its pixels only a piece is in memory, unless they are deflated, or are compressed and
+            to be blacked out.
 
         Raises
         ------
@@ -103,7 +103,7 @@ class Deidentifier:
         if isinstance(decision, Refuse):
             raise RefusedError(str(decision.code), decision.sentence)
         if isinstance(decision, Blank):
-            source, header = blanked(source, decision.rectangles)
+            source, header = blanked(source, original, element, decision.rectangles)
             element = pixel_element(source, header)
             profile = replace(profile, options=profile.options | {Option.CLEAN_PIXEL_DATA})
         if has_surplus(header, element):

@@ -47,7 +47,7 @@ def pixel_element(source: BinaryIO, dataset: Dataset) -> PixelElement | None:
     start = source.read(8)
     if len(start) < 8 or struct.unpack(order + "HH", start[:4]) not in _PIXEL_TAGS:
         return None
-    header = start if implicit else start + _exactly(source, 4)
+    header = start if implicit else start + exactly(source, 4)
     (length,) = struct.unpack(order + "L", header[-4:])
     return PixelElement(header, None if length == _UNDEFINED else length, order)
 
@@ -62,10 +62,10 @@ def copy_pixels(source: BinaryIO, element: PixelElement, target: BinaryIO) -> No
     """
     target.write(element.header)
     if element.length is not None:
-        _copy(source, target, element.length)
+        copy_bytes(source, target, element.length)
         return
     while True:
-        head = _exactly(source, 8)
+        head = exactly(source, 8)
         group, number, length = struct.unpack(element.order + "HHL", head)
         if (group, number) == _DELIMITER:
             target.write(head)
@@ -73,7 +73,7 @@ def copy_pixels(source: BinaryIO, element: PixelElement, target: BinaryIO) -> No
         if (group, number) != _ITEM or length == _UNDEFINED:
             raise PixelStreamError("what is no item stands in the encapsulated pixel data (PS3.5 A.4)")
         target.write(head)
-        _copy(source, target, length)
+        copy_bytes(source, target, length)
 
 
 def fragment_heads(source: BinaryIO, element: PixelElement, size: int = 1 << 16) -> Iterator[bytes]:
@@ -91,7 +91,14 @@ def fragment_heads(source: BinaryIO, element: PixelElement, size: int = 1 << 16)
     source.seek(position)
 
 
-def _copy(source: BinaryIO, target: BinaryIO, length: int) -> None:
+def copy_bytes(source: BinaryIO, target: BinaryIO, length: int) -> None:
+    """Copy so many bytes, a piece at a time.
+
+    Raises
+    ------
+    PixelStreamError
+        The file ends before.
+    """
     while length:
         piece = source.read(min(length, _PIECE))
         if not piece:
@@ -100,7 +107,14 @@ def _copy(source: BinaryIO, target: BinaryIO, length: int) -> None:
         length -= len(piece)
 
 
-def _exactly(source: BinaryIO, length: int) -> bytes:
+def exactly(source: BinaryIO, length: int) -> bytes:
+    """Return so many bytes.
+
+    Raises
+    ------
+    PixelStreamError
+        The file ends before.
+    """
     got = source.read(length)
     if len(got) < length:
         raise PixelStreamError("the file ends within the pixel data")

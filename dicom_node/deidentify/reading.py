@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from math import prod
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from pydicom import config, dcmread
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
@@ -19,10 +20,10 @@ from pydicom.uid import (
 )
 
 from dicom_node.deidentify.blanking import blank
-from dicom_node.deidentify.pixel_stream import PixelElement
+from dicom_node.deidentify.pixel_stream import PixelElement, copy_bytes, exactly
 from dicom_node.deidentify.rectangles import Rectangle
 from dicom_node.deidentify.refusal import RefusedError
-from dicom_node.deidentify.stored_pixels import UnblankableError
+from dicom_node.deidentify.stored_pixels import StoredPixels, UnblankableError
 
 _SYNTAXES = {
     (True, True): ImplicitVRLittleEndian,
@@ -50,20 +51,62 @@ def opened(source: BinaryIO) -> tuple[BinaryIO, Dataset]:
     return source, _header(source)
 
 
-def blanked(source: BinaryIO, rectangles: tuple[Rectangle, ...]) -> tuple[BinaryIO, Dataset]:
-    """Return, as `opened` does, a file in memory with rectangles of its pixels black.
+def blanked(
+    source: BinaryIO, original: Dataset, element: PixelElement | None, rectangles: tuple[Rectangle, ...]
+) -> tuple[BinaryIO, Dataset]:
+    """Return, as `opened` does, a file with rectangles of its pixels black.
+
+    Native little endian frames go one by one through a file on disk; all else is held in memory.
+
+    Parameters
+    ----------
+    element
+        At whose first byte of pixels the source stands.
 
     Raises
     ------
     RefusedError
         The pixels cannot be decoded, or the rectangles do not fit.
     """
+    is_native = original.file_meta.TransferSyntaxUID in {ImplicitVRLittleEndian, ExplicitVRLittleEndian}
     try:
+        if is_native and element is not None and element.length is not None:
+            return _blanked_frames(source, original, element, rectangles)
         made = blank(_whole(source), rectangles)
     except UnblankableError as error:
         raise RefusedError("blanking", str(error)) from error
     source = _in_memory(made)
     return source, _header(source)
+
+
+def _blanked_frames(
+    source: BinaryIO, original: Dataset, element: PixelElement, rectangles: tuple[Rectangle, ...]
+) -> tuple[BinaryIO, Dataset]:
+    stored, start = StoredPixels.of(original), source.tell()
+    length = prod(stored.shape[1:]) * stored.dtype.itemsize
+    left = (element.length or 0) - length * stored.frames
+    if left < 0:
+        raise UnblankableError(f"Pixel Data is {-left} bytes shorter than its image (PS3.5 8.1.1)")
+    made = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - handed on, and gone with its last reader
+    source.seek(0)
+    copy_bytes(source, made, start)
+    one = Dataset({each.tag: each for each in original.values()})  # not of its dictionary, which would be shared
+    one.file_meta = original.file_meta
+    implicit, little = original.original_encoding
+    one.set_original_encoding(implicit, little, original.original_character_set)
+    one.add_new("NumberOfFrames", "IS", 1)
+    for _ in range(stored.frames):
+        one.add_new("PixelData", "OW" if stored.bits_allocated > 8 else "OB", exactly(source, length))
+        header = blank(one, rectangles)
+        made.write(header.PixelData)
+        del header.PixelData
+    copy_bytes(source, made, left)
+    made.seek(start - len(element.header))
+    if "NumberOfFrames" in original:
+        header["NumberOfFrames"] = original["NumberOfFrames"]
+    else:
+        del header.NumberOfFrames
+    return made, header
 
 
 def has_surplus(original: Dataset, element: PixelElement | None) -> bool:
