@@ -103,8 +103,11 @@ def envelope(request: ReportRequest, header: SourceHeader, series: Series) -> Da
 
 
 def object_charset(request: ReportRequest, header: SourceHeader) -> str | list[str] | None:
-    """Return the character set of a result: the source's, unless our own words need UTF-8."""
-    return header.charset if _own_words(request).isascii() else UTF_8
+    """Return the character set of a result: the source's, or UTF-8 for our own words or where a source has several.
+
+    Code extensions (PS3.5 6.1.2.5) are what readers know least of: DCMTK turns no Korean or Chinese report into a page.
+    """
+    return header.charset if _own_words(request).isascii() and not header.is_switched else UTF_8
 
 
 def code_item(code: Code) -> Dataset:

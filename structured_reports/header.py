@@ -1,7 +1,8 @@
 """The header of the source, in the bytes of the hospital and as text.
 
 What names the patient and the study passes into a result as the bytes that arrived: no decoding, so no way to
-damage a name. Only where one of our own texts needs more than ASCII is everything written anew in UTF-8.
+damage a name. Only where the source switches between character sets, or one of our own texts needs more than ASCII, is
+everything written anew in UTF-8, and read back.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from pydicom.charset import convert_encodings, default_encoding
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
-from pydicom.valuerep import VR
+from pydicom.valuerep import VR, PersonName
 
 from structured_reports.header_faults import as_the_dictionary_says, leave_out_invalid, require_usable
 
@@ -43,6 +45,8 @@ _TYPE_2 = (
 REPAIRED = frozenset({"PatientSex", "PatientBirthDate", "PatientAge", "StudyDate", "StudyTime"})
 
 _SEXES = ("M", "F", "O", "")  # PS3.3 C.7.1.1, enumerated values
+# Switches G1 to GB 2312 (PS3.3 Table C.12-4); pydicom reads what follows rightly, and leaves the switch in the text
+_GB_2312, _TO_GB_2312 = "ISO 2022 IR 58", "\x1b$)A"
 _LONGEST_GROUP_READ = 0x5000  # curves, overlays and pixel data say nothing about identity
 
 
@@ -89,6 +93,11 @@ class SourceHeader:
         value = self.get("SpecificCharacterSet")
         return value or None if isinstance(value, str | None) else [str(part) for part in value]
 
+    @property
+    def is_switched(self) -> bool:
+        """True where the source switches between character sets by escape sequences (PS3.5 6.1.2.5)."""
+        return not isinstance(self.charset, str | None) or str(self.charset).startswith("ISO 2022")
+
     def _as_they_arrived(self) -> Dataset:
         carried = Dataset()
         for tag in carried_tags(self.encoded):
@@ -102,6 +111,10 @@ class SourceHeader:
         if self.charset is not None:
             carried.SpecificCharacterSet = self.charset
         carried.decode()
+        for tag in carried_tags(self.text):
+            if self.text[tag].VR == VR.PN:
+                # Decoding has written a name in its old character set once more, which not every one survives
+                carried[tag].value = _as_words(self.text[tag].value)
         carried.walk(_forget_charset)
         return carried
 
@@ -114,7 +127,24 @@ def read_header(source: Dataset) -> SourceHeader:
     UnusableHeaderError
         A UID that every reference needs is missing or none, or what names the patient cannot stand in a valid object.
     """
-    return SourceHeader(_copied(source), _copied(source))
+    encoded, text = _copied(source), _copied(source)
+    _drop_switches(text)
+    return SourceHeader(encoded, text)
+
+
+def _drop_switches(dataset: Dataset) -> None:
+    """Remove from what is carried what switched its character set."""
+    if _GB_2312 in str(dataset.get("SpecificCharacterSet")):
+        for tag in carried_tags(dataset):
+            _drop_switch(dataset, dataset[tag])
+
+
+def _drop_switch(dataset: Dataset, element: DataElement) -> None:
+    if element.VR == VR.SQ:
+        for item in element.value or ():
+            item.walk(_drop_switch)
+    elif element.VM == 1 and _TO_GB_2312 in str(element.value):
+        element.value = str(element.value).replace(_TO_GB_2312, "")
 
 
 def _copied(source: Dataset) -> Dataset:
@@ -148,6 +178,11 @@ def _explicit(dataset: Dataset, tag: BaseTag) -> DataElement | RawDataElement:
     if dictionary_VR(tag) != VR.SQ:
         return element._replace(VR=dictionary_VR(tag), is_implicit_VR=False, is_little_endian=True)
     return dataset[tag]
+
+
+def _as_words(value: PersonName | MultiValue[PersonName] | None) -> PersonName | list[PersonName]:
+    """Return a name, or several, without the bytes that it came from."""
+    return [PersonName(str(one)) for one in value] if isinstance(value, MultiValue) else PersonName(str(value or ""))
 
 
 def _forget_charset(dataset: Dataset, element: DataElement) -> None:

@@ -101,10 +101,7 @@ def _fault(text: Dataset, keyword: str) -> str:
         return "has several values; it has one (PS3.6)"
     if keyword == "TypeOfPatientID" and str(values[0] or "TEXT") not in _KNOWN_IDS:
         return "is not one of its defined terms (PS3.3 C.7.1.1)"
-    # Escape switches character sets, where there are several (PS3.5 6.1.2.5)
-    switched = any(one.startswith("ISO 2022") for one in _charsets(text))
-    plain = (str(one).replace("\x1b", "") if switched else str(one) for one in values)
-    return next(filter(None, (_fault_of(one, text[keyword].VR) for one in plain)), "")
+    return next(filter(None, (_fault_of(str(one), text[keyword].VR) for one in values)), "")
 
 
 def _fault_of(value: str, vr: str) -> str:

@@ -21,7 +21,7 @@ from structured_reports.port import Equipment, Refusal, ReportRequest
 DX = "1.2.840.10008.5.1.4.1.1.1.1.1"  # Digital X-Ray Image Storage - For Presentation (PS3.4 B.5)
 CR = "1.2.840.10008.5.1.4.1.1.1"  # Computed Radiography Image Storage
 
-SOURCES = ("dx", "cr", "monochrome1", "rg1", "minimal", "multi-valued charset")
+SOURCES = ("dx", "cr", "monochrome1", "rg1", "minimal", "multi-valued charset", "Korean", "Chinese")
 OUTCOMES = ("positive", "negative", "refused")
 OBJECTS = [
     (source, outcome, kind)
@@ -130,12 +130,31 @@ def _multi_valued() -> Dataset:
     return header
 
 
+def _korean() -> Dataset:
+    header = _dx()
+    header.SpecificCharacterSet = ["", "ISO 2022 IR 149"]  # PS3.5 I.2
+    header.PatientName = "Hong^Gildong=洪^吉洞=홍^길동"
+    header.ReferringPhysicianName = "Kim^Huijung=金^熙中=김^희중"
+    return header
+
+
+def _chinese() -> Dataset:
+    header = _dx()
+    header.SpecificCharacterSet = ["", "ISO 2022 IR 58"]  # PS3.5 K.2
+    # pydicom does not write the switch to GB 2312 (PS3.5 K.2)
+    header.add_new("PatientName", "PN", b"Zhang^XiaoDong=\x1b$)A\xd5\xc5^\x1b$)A\xd0\xa1\xb6\xab=")
+    header.add_new("ReferringPhysicianName", "PN", b"Wang^Xiaodong=\x1b$)A\xcd\xf5^\x1b$)A\xd0\xa1\xb6\xab=")
+    return header
+
+
 _MAKERS: dict[str, Callable[[], Dataset]] = {
     "dx": _dx,
     "cr": _film,
     "monochrome1": _monochrome1,
     "minimal": _minimal,
     "multi-valued charset": _multi_valued,
+    "Korean": _korean,
+    "Chinese": _chinese,
 }
 
 
