@@ -52,9 +52,10 @@ def heatmap_picture(request: ReportRequest, score: Score) -> NDArray[np.uint8]:
         raise ValueError("a heatmap needs a film and a map")
     picture = overlaid(request.display, score.saliency)
     thickness = max(1, round(2 * min(picture.shape[:2]) / 900))
-    for region in regions_of(score.saliency):
+    regions = regions_of(score.saliency)
+    write_band(picture, request, score, regions, thickness + 1)
+    for region in regions:  # last, so that a line shows even where there was no other place for the words
         outline(picture, region, (1.0, 1.0), thickness)
-    write_band(picture, request, score)
     return picture
 
 

@@ -13,6 +13,7 @@ from structured_reports.colour import INFERNO_CUT, opacity, overlaid
 from structured_reports.header import read_header
 from structured_reports.heatmap import heatmap, heatmap_picture
 from structured_reports.port import Refusal
+from structured_reports.regions import covered, regions_of
 from structured_reports.summary import summary_picture
 from structured_reports.summary_layout import BETWEEN_CORNERS, CLEAR_ABOVE, CLEAR_BELOW, HEIGHT, SMALLEST_TEXT, WIDTH
 
@@ -61,6 +62,62 @@ def test_the_corners_of_the_heatmap_are_left_to_the_viewer(square, score_of, req
     assert np.array_equal(picture[-60:, :50], bare[-60:, :50])
     assert np.array_equal(picture[-60:, -50:], bare[-60:, -50:])
     assert not np.array_equal(picture[-17:], bare[-17:])
+
+
+def _hill(shape: tuple[int, int], down: float, radius: float = 0.06, across: float = 0.55) -> np.ndarray:
+    """Return a map whose region lies around a place, in shares of rows and columns."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    hill = np.exp(-(((x / shape[1] - across) / radius) ** 2) - ((y / shape[0] - down) / radius) ** 2)
+    return np.asarray(hill / hill.max(), np.float32)
+
+
+def _without_words(request, score) -> tuple[np.ndarray, np.ndarray]:
+    """Return the film with colour, and with colour and lines."""
+    coloured = overlaid(request.display, score.saliency)
+    lined = coloured.copy()
+    for region in regions_of(score.saliency):
+        typeset.outline(lined, region, (1.0, 1.0), max(1, round(2 * min(coloured.shape[:2]) / 900)))
+    return coloured, lined
+
+
+@pytest.mark.parametrize("shape", [(1250, 1024), (900, 900), (700, 1400)])
+@pytest.mark.parametrize("places", [(0.9,), (0.86,), (0.97,), (0.8,), (0.15,), (0.03,), (0.9, 0.15), (0.9, 0.5, 0.1)])
+def test_no_word_covers_a_region_wherever_it_lies(places, shape, score_of, request_of) -> None:
+    saliency = np.max([_hill(shape, down) for down in places], axis=0)
+    score = score_of(0.9, saliency=saliency)
+    request = request_of(score)
+    coloured, lined = _without_words(request, score)
+    seen = covered(saliency) | (coloured != lined).any(axis=2)
+
+    picture = heatmap_picture(request, score)
+
+    assert np.array_equal(lined[seen], picture[seen])
+    assert not np.array_equal(lined, picture)
+
+
+def test_the_line_of_a_region_that_leaves_no_place_for_words_is_drawn_over_them(score_of, request_of) -> None:
+    score = score_of(0.9, saliency=_hill((900, 900), 0.5, radius=0.5))
+    request = request_of(score)
+    _, lined = _without_words(request, score)
+    (line,) = np.nonzero((lined == typeset.AMBER).all(axis=2).ravel())
+
+    picture = heatmap_picture(request, score)
+
+    assert np.array_equal(lined.reshape(-1, 3)[line], picture.reshape(-1, 3)[line])
+
+
+@pytest.mark.parametrize(("down", "begins"), [(0.5, 0.75), (0.9, CLEAR_ABOVE - 0.01)])
+def test_the_words_stand_at_the_lower_edge_or_below_what_a_viewer_keeps_of_the_upper(
+    down, begins, score_of, request_of
+) -> None:
+    score = score_of(0.9, saliency=_hill((1250, 1024), down))
+    request = request_of(score)
+    _, lined = _without_words(request, score)
+
+    changed = np.flatnonzero((lined != heatmap_picture(request, score)).any(axis=(1, 2)))
+
+    assert changed[0] > begins * 1250
+    assert changed[-1] == 1249 or changed[-1] < 0.35 * 1250
 
 
 @pytest.mark.parametrize(("value", "switch"), [(0.4, True), (0.9, False)])
