@@ -75,5 +75,5 @@ PROCESSING_EQUIPMENT = _dcm("109102", "Processing Equipment")  # CID 7005
 SOURCE_IMAGE = _dcm("121322", "Source image for image processing operation")  # CID 7202
 
 # Procedure, where the source does not code it
-CHEST_RADIOGRAPH = Code("36643-5", "LN", "XR Chest 2 Views")  # LOINC
+CHEST_RADIOGRAPH = Code("30745-4", "LN", "XR Chest Views")  # LOINC; of no certain number of views
 DIAGNOSTIC_IMAGING = Code("18748-4", "LN", "Diagnostic imaging study")  # LOINC

@@ -74,13 +74,14 @@ def _title(request: ReportRequest, prediction: Prediction) -> Code:
 
 
 def text_title(request: ReportRequest) -> Code:
-    """Return the title of a report that is read as text."""
-    return codes.CHEST_CAD_REPORT if request.slices is None else codes.IMAGING_REPORT
+    """Return the title of a report that is read as text; what was refused need not be of a chest."""
+    is_of_film = isinstance(request.outcome, Prediction) and request.slices is None
+    return codes.CHEST_CAD_REPORT if is_of_film else codes.IMAGING_REPORT
 
 
 def _refusal_tree(request: ReportRequest, refusal: Refusal, header: SourceHeader) -> Dataset:
     return container(
-        codes.CHEST_CAD_REPORT,
+        text_title(request),
         [
             coded(codes.LANGUAGE, codes.ENGLISH, CONCEPT_MODIFIER),
             *observer(request.equipment),

@@ -79,11 +79,22 @@ def test_a_group_with_region_comes_first(built) -> None:
     assert any(item.ValueType == "SCOORD" for item in first.ContentSequence)
 
 
-@pytest.mark.parametrize(("outcome", "title"), [("positive", "126000"), ("negative", "112000"), ("refused", "112000")])
+@pytest.mark.parametrize(("outcome", "title"), [("positive", "126000"), ("negative", "112000"), ("refused", "18748-4")])
 def test_only_a_report_with_regions_has_the_title_under_which_ohif_looks_for_them(outcome, title, built) -> None:
     report = pydicom.dcmread(io.BytesIO(built("dx", outcome)["report"].content))
 
     assert title == report.ConceptNameCodeSequence[0].CodeValue
+
+
+def test_a_film_whose_procedure_is_not_coded_is_a_chest_radiograph_of_no_certain_number_of_views(built) -> None:
+    report = pydicom.dcmread(io.BytesIO(built("dx", "positive")["report"].content))
+
+    (performed,) = report.PerformedProcedureCodeSequence
+    (reported,) = [one for one in report.ContentSequence if one.ConceptNameCodeSequence[0].CodeValue == "121058"]
+    assert [("30745-4", "LN", "XR Chest Views")] * 2 == [
+        (code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning)
+        for code in (performed, reported.ConceptCodeSequence[0])
+    ]
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
