@@ -16,6 +16,7 @@ import pydicom
 from pydantic import AfterValidator, Field
 from pydicom.dataset import Dataset
 
+from inference.header_terms import quoted
 from inference.projection import ATTRIBUTES, text_of
 
 # AE titles of the association that brought the instance (PS3.8 9.3.2).
@@ -29,8 +30,8 @@ DESCRIPTIONS = (
 
 ROUTABLE = (CALLED, CALLING, *ATTRIBUTES, *DESCRIPTIONS)
 
-# Of these a refusal quotes the values: neither free text nor anything of a person.
-_QUOTED = {"Modality": "Modality", "BodyPartExamined": "BodyPartExamined", CALLED: "called AE title"}
+# Of these a refusal quotes the values, where they are terms of the standard: neither free text nor anything of a person
+_QUOTED = ("Modality", "BodyPartExamined")
 
 
 def _routable(keyword: str) -> str:
@@ -87,5 +88,6 @@ def _header(path: Path) -> Dataset:
 
 def described(facts: Facts) -> str:
     """Return in a few words what an instance is, for the reason of a refusal: no identity, no free text."""
-    told = [f"{name} {' '.join(facts[keyword])}" for keyword, name in _QUOTED.items() if keyword in facts]
+    told = [quoted(keyword, " ".join(facts[keyword])).replace(":", "", 1) for keyword in _QUOTED if keyword in facts]
+    told += [f"called AE title {' '.join(facts[CALLED])}"] if CALLED in facts else []
     return ", ".join(told) or "its header says nothing that a rule asks for"

@@ -10,14 +10,13 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from inference.card_sections import Section
 from inference.enhancement import ENHANCEMENTS
 from inference.guard import Guard
+from inference.header_terms import VIEWS
 from inference.preprocessing import Preprocessing
 from inference.volume_preprocessing import SeriesGuard, VolumePreprocessing
 
 Ends = tuple[float, float]
 PerChannel = float | tuple[float, float, float]
 FILM, VOLUME = "film", "volume"
-# Defined terms of ViewPosition (PS3.3 C.8.1.1 and C.8.11.5); headers that say more, as "PA CHEST", begin with one.
-VIEWS = ("AP", "PA", "LL", "RL", "RLD", "LLD", "RLO", "LLO")
 
 
 def code_string(value: str) -> str:

@@ -30,6 +30,7 @@ from pydicom.uid import (
 )
 
 from inference.errors import UnreadablePixelsError, UnsuitableFilmError
+from inference.header_terms import quoted
 from inference.twelve_bit import twelve_bit_values
 
 StoredValues = NDArray[Any]
@@ -81,7 +82,8 @@ def stored_values(dataset: Dataset) -> StoredValues:
     require_one_grey_frame(dataset)
     syntax = transfer_syntax(dataset)
     if syntax not in DECODERS:
-        raise UnreadablePixelsError("syntax", f"TransferSyntaxUID: no decoder for {syntax.name}")
+        named = syntax.name if syntax.is_valid else "what is no UID"
+        raise UnreadablePixelsError("syntax", f"TransferSyntaxUID: no decoder for {named}")
     return within_bits_stored(decoded(dataset, syntax), dataset)
 
 
@@ -99,11 +101,12 @@ def require_one_grey_frame(dataset: Dataset) -> None:
     photometric = str(dataset.PhotometricInterpretation)
     if photometric not in ("MONOCHROME1", "MONOCHROME2") or dataset.get("SamplesPerPixel", 1) != 1:
         raise UnsuitableFilmError(
-            "photometric", f"PhotometricInterpretation: {photometric}; a film is MONOCHROME1 or MONOCHROME2"
+            "photometric",
+            f"{quoted('PhotometricInterpretation', photometric)}; a film is MONOCHROME1 or MONOCHROME2",
         )
     frames = dataset.get("NumberOfFrames") or 1
     if int(frames) != 1:
-        raise UnsuitableFilmError("frames", f"NumberOfFrames: {frames}; a film has one frame")
+        raise UnsuitableFilmError("frames", f"NumberOfFrames: {int(frames)}; a film has one frame")
 
 
 def transfer_syntax(dataset: Dataset) -> UID:

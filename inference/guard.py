@@ -1,4 +1,7 @@
-"""Which films a model may read, by the header alone."""
+"""Which films a model may read, by the header alone.
+
+A reason reaches results, consoles and logs: it quotes terms of the standard alone.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inference.errors import FilmError, UnsuitableFilmError
+from inference.header_terms import quoted, quoted_directions
 from inference.orientation import directions_of, orientation_of
 
 # CID 4010 "DX View", with the retired SNOMED-RT values that old writers still use.
@@ -49,7 +53,9 @@ class Guard:
         if not attributes or modality in self.modalities:
             return None
         return UnsuitableFilmError(
-            "modality", f"Modality: {modality or 'absent'}; the model reads {' and '.join(self.modalities)}"
+            "modality",
+            f"{quoted('Modality', modality) if modality else 'Modality: absent'}; "
+            f"the model reads {' and '.join(self.modalities)}",
         )
 
     def _intent(self, attributes: Mapping[str, str]) -> FilmError | None:
@@ -81,22 +87,22 @@ class Guard:
         if not part or any(accepted in part for accepted in self.body_parts):
             return None
         return UnsuitableFilmError(
-            "body-part", f"BodyPartExamined: {part}; the model reads {' or '.join(self.body_parts)}"
+            "body-part", f"{quoted('BodyPartExamined', part)}; the model reads {' or '.join(self.body_parts)}"
         )
 
     def _view(self, attributes: Mapping[str, str]) -> FilmError | None:
         view, code = attributes.get("ViewPosition", "").upper(), attributes.get("ViewCodeSequence", "")
         named = view.replace("-", "").split()
         if named:
-            return None if named[0] in self.views else self._wrong_view(f"ViewPosition: {view}")
+            return None if named[0] in self.views else self._wrong_view(quoted("ViewPosition", named[0]))
         if code and VIEW_CODES.get(code) not in self.views:
-            return self._wrong_view(f"ViewCodeSequence: {code}")
+            return self._wrong_view(quoted("ViewCodeSequence", code))
         return None
 
     def _orientation(self, attributes: Mapping[str, str]) -> FilmError | None:
         directions = directions_of(attributes)
         if any(direction[:1] in FRONT_AND_BACK for direction in directions):
-            return self._wrong_view("PatientOrientation: " + "\\".join(directions))
+            return self._wrong_view(quoted_directions(directions))
         try:
             orientation_of(attributes)
         except UnsuitableFilmError as refusal:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import UnsuitableFilmError
+from inference.header_terms import quoted_directions
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -104,8 +105,7 @@ def orientation_of(attributes: Mapping[str, str]) -> Orientation:
         rows, columns = (leading(direction) for direction in directions)
         return Orientation(rows, columns)
     except ValueError as error:
-        value = "\\".join(directions)
-        raise UnsuitableFilmError("orientation", f"PatientOrientation: {value}; {RULE}") from error
+        raise UnsuitableFilmError("orientation", f"{quoted_directions(directions)}; {RULE}") from error
 
 
 def directions_of(attributes: Mapping[str, str]) -> list[str]:

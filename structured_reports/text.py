@@ -12,6 +12,8 @@ from structured_reports.port import Refusal, ReportRequest
 NOT_PERFORMED = "AI NOT PERFORMED"
 # A multiplication sign alone would take a result out of the character set of its study
 _ASCII_SIGNS = str.maketrans({"×": "x", "–": "-", "—": "-", "’": "'", "“": '"', "”": '"', "…": "..."})
+# No text of a data set holds them (PS3.5 6.1.3), and a reason may come from anywhere
+_NO_CONTROL = str.maketrans(dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " "))
 
 # Codes of refusals by how far a model came; any other code says nothing of it
 _LOOKED = frozenset({"unfamiliar", "not-finite", "not-probable"})
@@ -93,8 +95,8 @@ def _version(request: ReportRequest) -> str:
 
 
 def sentence(words: str) -> str:
-    """Return `words` with a capital and a full stop, and with the signs that every character set has."""
-    words = words.strip().translate(_ASCII_SIGNS)
+    """Return `words` with a capital and a full stop, in signs that every character set has, no control characters."""
+    words = words.translate(_NO_CONTROL).strip().translate(_ASCII_SIGNS)
     return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from films import CARD, OBJECTS, OUTCOMES, SCORE, SOURCES
 from structured_reports import codes
 from structured_reports.build import build_results
 from structured_reports.content import concept
+from structured_reports.port import Refusal
 from structured_reports.provenance import is_own
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -30,6 +32,20 @@ def test_dciodvfy_finds_neither_error_nor_warning(case, built, run_tool, tmp_pat
     source, outcome, kind = case
     path = tmp_path / "object.dcm"
     path.write_bytes(built(source, outcome)[kind].content)
+
+    said = run_tool("dciodvfy", "-new", path)
+
+    assert [line for line in said.stderr.splitlines() if line.startswith(("Error", "Warning"))] == []
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("form", ["comprehensive", "basic-text"])
+def test_a_reason_with_any_character_makes_a_valid_report(form, request_of, run_tool, tmp_path) -> None:
+    refusal = Refusal("view", "ViewPosition: LL\0X \x1b \x07 \x85 \\ \n")
+    request = replace(request_of("dx", "refused"), outcome=refusal)
+    path = tmp_path / "report.dcm"
+    (made,) = [one for one in build_results(request, ("report",), forms=("basic-text",)) if one.form == form]
+    path.write_bytes(made.content)
 
     said = run_tool("dciodvfy", "-new", path)
 

@@ -59,3 +59,12 @@ def test_a_refusal_quotes_neither_free_text_nor_the_patient(film: Path) -> None:
     assert "called AE title AINODE" in words
     dataset = pydicom.dcmread(film, stop_before_pixels=True)
     assert not [one for one in ("CHEST 2 VIEWS", "ED-4", str(dataset.PatientName)) if one in words]
+
+
+def test_a_refusal_quotes_no_body_part_that_is_none(chest_film: Path, tmp_path: Path) -> None:
+    film = as_study(chest_film, tmp_path / "film.dcm", 1, BodyPartExamined="DOE JOHN HIP")
+
+    words = described(facts_of(film, "MODALITY", "AINODE"))
+
+    assert "BodyPartExamined none of the known terms" in words
+    assert "DOE" not in words

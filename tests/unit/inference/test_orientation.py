@@ -106,11 +106,9 @@ def test_the_leading_letter_is_the_direction(value: str, rows: str, columns: str
         "L\\F\\H",
         "A\\F",
         "L\\P",
-        "LE\\V",
         "LR\\F",
         "LL\\F",
         "LAFH\\F",
-        "X\\F",
     ],
 )
 def test_what_is_no_pair_of_perpendicular_directions_is_refused(value: str) -> None:

@@ -67,3 +67,7 @@ def test_words_that_do_not_fit_are_cut_visibly() -> None:
 
 def test_a_sign_of_typography_does_not_leave_ascii() -> None:
     assert sentence("3 × “no film” – none…").isascii()
+
+
+def test_a_control_character_is_no_part_of_a_sentence() -> None:
+    assert sentence("ViewPosition: LL\0X\x1b\r\n") == "ViewPosition: LL X."
