@@ -118,7 +118,10 @@ class ReportSettings(Section):
         From when a study is complete until it is told that it was not read; 0 for never.
     """
 
-    notice: Annotated[str, Field(min_length=1, max_length=64)] = "AI RESULT - NOT FOR DIAGNOSTIC USE"
+    # Neither backslash nor control characters (PS3.5 6.2, VR LO)
+    notice: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\\\x00-\x1f\x7f-\x9f]*$")] = (
+        "AI RESULT - NOT FOR DIAGNOSTIC USE"
+    )
     not_performed: bool = True
     not_performed_after_s: Annotated[float, Field(ge=0, le=7 * 86400, allow_inf_nan=False)] = 3600.0
     fhir: FhirSettings = FhirSettings()

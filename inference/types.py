@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from types import MappingProxyType
 
 import numpy as np
@@ -17,6 +18,29 @@ class Code:
     value: str
     scheme: str
     meaning: str
+
+
+_LONGEST = {"value": 16, "scheme": 16, "meaning": 64}  # VR SH, SH and LO (PS3.5 6.2)
+
+
+def fault_of_text(text: str, longest: int | None = None) -> str | None:
+    """Return why a text cannot be a value of a data set, None where it can (PS3.5 6.1.3, 6.2)."""
+    if not text.strip():
+        return "is empty"
+    if "\\" in text or any(ord(sign) < 0x20 or 0x7F <= ord(sign) < 0xA0 for sign in text):
+        return "has a backslash or a control character (PS3.5 6.2)"
+    if longest is not None and len(text) > longest:
+        return f"is longer than {longest} characters (PS3.5 6.2)"
+    return None
+
+
+def fault_of_code(code: Code) -> str | None:
+    """Return what is wrong with the three parts of a code, each of which is type 1 (PS3.3 8.8); None if nothing is."""
+    for part, longest in _LONGEST.items():
+        fault = fault_of_text(getattr(code, part), longest)
+        if fault:
+            return f"its {part} {fault}; a code has value, scheme and meaning (PS3.3 8.8)"
+    return None
 
 
 @dataclass(frozen=True)
@@ -71,8 +95,9 @@ class Finding:
     references: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.name.strip():
-            raise ValueError("name: a finding has a name")
+        fault = fault_of_text(self.name)
+        if fault:
+            raise ValueError(f"name: {fault}; a finding has a name")
         for field_name, code in (("code", self.code), ("site", self.site)):
             _require_code(f"{field_name} of {self.name}", code)
         if not _is_fraction(self.threshold):
@@ -80,17 +105,16 @@ class Finding:
 
 
 def _require_code(where: str, code: Code) -> None:
-    """Raise where a code lacks one of its three parts, each of which is type 1 (PS3.3 8.8)."""
     if not isinstance(code, Code):
         raise ValueError(f"{where}: {code!r}; a code has value, scheme and meaning (PS3.3 8.8)")  # noqa: TRY004
-    for part in ("value", "scheme", "meaning"):
-        if not getattr(code, part).strip():
-            raise ValueError(f"{where}: its {part} is empty; a code has value, scheme and meaning (PS3.3 8.8)")
+    fault = fault_of_code(code)
+    if fault:
+        raise ValueError(f"{where}: {fault}")
 
 
-def _is_fraction(number: float) -> bool:
-    """Return whether a number is in [0, 1]; NaN is not."""
-    return 0.0 <= number <= 1.0
+def _is_fraction(number: object) -> bool:
+    """Return whether something is a number in [0, 1]; NaN is not."""
+    return isinstance(number, Real) and 0.0 <= float(number) <= 1.0
 
 
 @dataclass(frozen=True)
@@ -115,6 +139,14 @@ class ModelCard:
     manufacturer: str = "dicom-node project"
     attributes: tuple[str, ...] = ()
     explanation: Code | None = None
+
+    def __post_init__(self) -> None:
+        for part in ("name", "version", "manufacturer"):
+            fault = fault_of_text(getattr(self, part))
+            if fault:
+                raise ValueError(f"{part} of a model: {fault}")
+        if self.explanation is not None:
+            _require_code(f"explanation of {self.name}", self.explanation)
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -146,7 +178,9 @@ class Score:
 
     def __post_init__(self) -> None:
         if not _is_fraction(self.score):
-            raise ValueError(f"score of {self.finding.name}: {self.score} is not in [0, 1]")
+            raise ValueError(f"score of {self.finding.name}: {self.score!r} is not in [0, 1]")
+        # Whatever a network gives, as np.float32, becomes what every writer of objects knows
+        object.__setattr__(self, "score", float(self.score))
         if self.saliency is not None:
             _require_map(f"saliency of {self.finding.name}", self.saliency)
 

@@ -72,6 +72,20 @@ def require_usable(text: Dataset) -> None:
             raise UnusableHeaderError(f"source header: {keyword} is not written in SpecificCharacterSet")
 
 
+def require_standard_class(text: Dataset) -> None:
+    """Refuse what no region can lie on.
+
+    Raises
+    ------
+    UnusableHeaderError
+        The SOP class is a private one, or one that the tools which write regions do not know.
+    """
+    if UID(text.SOPClassUID).is_private:
+        raise UnusableHeaderError(
+            "source header: SOPClassUID is private; a region refers to an image of a standard SOP class (TID 1410)"
+        )
+
+
 def leave_out_invalid(encoded: Dataset, text: Dataset) -> None:
     """Remove what is invalid and names nobody, and a character set that is none and that nothing needs."""
     for keyword in _ASIDE:

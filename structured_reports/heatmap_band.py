@@ -88,7 +88,7 @@ def _first_row(height: int, rows: int, taken: Sequence[tuple[float, float]]) -> 
     """
     lowest = rows - height
     # A viewer keeps the uppermost rows for itself
-    places = (lowest, min(lowest, round(CLEAR_ABOVE * rows)), *range(lowest, -1, -max(1, rows // 200)))
+    places: tuple[int, ...] = (lowest, min(lowest, round(CLEAR_ABOVE * rows)), *range(lowest, -1, -max(1, rows // 200)))
 
     def hidden(first: int) -> float:
         return sum(max(0.0, min(last, first + height) - max(top, first)) for top, last in taken)

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from highdicom import sr
-from pydicom.uid import UID
 
 from inference.types import Code, ModelCard, Prediction, Score
 from structured_reports import codes
 from structured_reports.content import CONTAINS, concept
-from structured_reports.errors import UnusableHeaderError
 from structured_reports.header import SourceHeader
+from structured_reports.header_faults import require_standard_class
 from structured_reports.port import ReportRequest, ResultObject
 from structured_reports.regions import Region, regions_of
 from structured_reports.selection import mapped_scores
@@ -48,8 +47,7 @@ def measurement_groups(
     request: ReportRequest, prediction: Prediction, header: SourceHeader, map_object: ResultObject | None
 ) -> list[Group]:
     """Return the groups, those with a region first: OHIF shows nothing if it meets another before."""
-    if UID(header.text.SOPClassUID).is_private:
-        raise UnusableHeaderError("source header: a region refers to an image of a standard SOP class (TID 1410)")
+    require_standard_class(header.text)
     subject = _Subject(prediction.card, header, request.slices)
     mapped = mapped_scores(request)
     groups: list[Group] = []

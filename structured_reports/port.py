@@ -8,9 +8,11 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import config
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
-from inference.types import Prediction, Score
+from inference.types import Prediction, Score, fault_of_text
 from structured_reports.lifecycle import FormerResult
 from structured_reports.slices import Slices
 
@@ -31,6 +33,14 @@ class Equipment:
     serial_number: str
     station_name: str
     device_uid: str
+
+    def __post_init__(self) -> None:
+        for part in ("manufacturer", "model_name", "software_version", "serial_number", "station_name"):
+            fault = fault_of_text(getattr(self, part))
+            if fault:
+                raise ValueError(f"{part}: {fault}; a maker of results has it (TID 1004)")
+        if not UID(self.device_uid, config.IGNORE).is_valid:
+            raise ValueError("device_uid: no UID (PS3.5 9.1)")
 
 
 @dataclass(frozen=True)
@@ -91,8 +101,11 @@ class ReportRequest:
             raise ValueError("made_at: a result time needs a time zone")
         if self.generation < 1:
             raise ValueError(f"generation: {self.generation}; the first result of a study is 1")
-        if not self.notice.strip():
-            raise ValueError("notice: empty; every object is labelled")
+        fault = fault_of_text(self.notice)
+        if fault:
+            raise ValueError(f"notice: {fault}; every object is labelled")
+        if self.model_word and fault_of_text(self.model_word):
+            raise ValueError(f"model_word: {fault_of_text(self.model_word)}")
         if self.slices is not None and self.slices.shown_uid != self.source.SOPInstanceUID:
             raise ValueError("slices: the one that is shown is not the source")
         if isinstance(self.outcome, Prediction):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from highdicom import sr
 from pydicom.dataset import Dataset
 
-from inference.types import Code, Prediction
+from inference.types import Code, Prediction, fault_of_code
 from structured_reports import codes
 from structured_reports.content import CONCEPT_MODIFIER, coded, concept, container, observer, separate, words
 from structured_reports.envelope import HEATMAP, REPORT, code_item, envelope, series_uid
@@ -111,7 +111,7 @@ def _procedures(request: ReportRequest, header: SourceHeader) -> list[Code]:
         for item in items
         if item.get("CodeValue") and item.get("CodingSchemeDesignator") and item.get("CodeMeaning")
     ]
-    return [code for code in found if code.meaning.isascii()] or [uncoded]
+    return [code for code in found if code.meaning.isascii() and not fault_of_code(code)] or [uncoded]
 
 
 def document(request: ReportRequest, header: SourceHeader, root: Dataset, map_object: ResultObject | None) -> Dataset:

@@ -20,6 +20,7 @@ from structured_reports import codes
 from structured_reports.content import concept
 from structured_reports.envelope import FRACTIONAL_SEGMENTATION, SEGMENTATION, Series, envelope
 from structured_reports.header import SourceHeader, read_header
+from structured_reports.header_faults import require_standard_class
 from structured_reports.measurement_groups import tracking
 from structured_reports.part10 import sealed
 from structured_reports.port import ReportRequest, ResultObject
@@ -56,6 +57,7 @@ def _segmentation(request: ReportRequest, series: Series) -> ResultObject | None
     if not shown or not isinstance(request.outcome, Prediction):
         return None
     header = read_header(request.source)
+    require_standard_class(header.text)
     dataset = envelope(request, header, series)
     add_body_part(dataset, request, header)
     made = _made(request, request.outcome.card, shown, header, series)

@@ -40,7 +40,7 @@ def score_of() -> Callable[..., Score]:
     """Return a function that makes a score, with or without a map."""
 
     def make(value: float, threshold: float = 0.5, saliency: NDArray | None = None, name: str = "pneumonia") -> Score:
-        code, site = Code("233604007", "SCT", name.capitalize()), Code("39607008", "SCT", "Lung")
+        code, site = Code("233604007", "SCT", name.capitalize()[:64]), Code("39607008", "SCT", "Lung")
         return Score(Finding(name, code, site, threshold), value, saliency)
 
     return make

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from inference.types import Code, Finding, ModelCard, Prediction, Score
+from structured_reports.build import build_results
+from structured_reports.errors import UnusableHeaderError
+from structured_reports.port import Equipment
 from structured_reports.regions import Region, regions_of
 
 PNEUMONIA, LUNG = Code("233604007", "SCT", "Pneumonia"), Code("39607008", "SCT", "Lung")
@@ -30,20 +33,88 @@ def test_a_finding_without_a_part_of_its_code_is_refused(field, part) -> None:
         Finding("pneumonia", threshold=0.5, **codes)
 
 
+@pytest.mark.parametrize(
+    ("part", "value", "rule"),
+    [
+        *((part, value, "has a backslash or a control") for part in ("value", "scheme", "meaning")
+          for value in ("A\\B", "A\0", "A\nB", "A\x1b$B", "A\x85")),
+        *(("value", "1" * 17, "is longer than 16"), ("scheme", "S" * 17, "is longer than 16")),
+        ("meaning", "M" * 65, "is longer than 64"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("field", ["code", "site"])
+def test_a_code_that_no_object_can_hold_is_refused(field, part, value, rule) -> None:
+    codes = {"code": PNEUMONIA, "site": LUNG}
+    codes[field] = replace(codes[field], **{part: value})
+
+    with pytest.raises(ValueError, match=rf"^{field} of pneumonia: its {part} {rule}"):
+        Finding("pneumonia", threshold=0.5, **codes)
+
+
+def test_a_code_as_long_as_an_object_can_hold_makes_a_finding() -> None:
+    code = Code("1" * 16, "S" * 16, "M" * 64)
+
+    assert Finding("pneumonia", code, LUNG, 0.5).code == code
+
+
+@pytest.mark.parametrize("explanation", [Code("", "DCM", ""), Code("130402", "DCM", "Class\\activation")])
+def test_a_card_with_an_explanation_that_is_no_code_is_refused(explanation) -> None:
+    with pytest.raises(ValueError, match=r"^explanation of model: its "):
+        ModelCard("model", "1", "ab" * 32, (FINDING,), "Tests.", explanation=explanation)
+
+
+@pytest.mark.parametrize("value", ["", " ", "a\\b", "a\nb"])
+@pytest.mark.parametrize("part", ["name", "version", "manufacturer"])
+def test_a_card_without_name_version_or_manufacturer_is_refused(part, value) -> None:
+    card = ModelCard("model", "1", "ab" * 32, (FINDING,), "Tests.")
+
+    with pytest.raises(ValueError, match=f"^{part} of a model: "):
+        replace(card, **{part: value})
+
+
+@pytest.mark.parametrize("value", ["", " ", "a\\b", "a\0b"])
+@pytest.mark.parametrize("part", ["manufacturer", "model_name", "software_version", "serial_number", "station_name"])
+def test_a_maker_without_what_its_results_name_is_refused(part, value) -> None:
+    maker = Equipment("Maker", "Node", "0.1", "SN", "STATION", "2.25.99")
+
+    with pytest.raises(ValueError, match=f"^{part}: "):
+        replace(maker, **{part: value})
+
+
+def test_a_maker_whose_uid_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^device_uid: "):
+        Equipment("Maker", "Node", "0.1", "SN", "STATION", "abc")
+
+
 def test_a_finding_without_code_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^code of pneumonia: None"):
         Finding("pneumonia", None, LUNG, 0.5)
 
 
-def test_a_finding_without_name_is_refused() -> None:
+@pytest.mark.parametrize("name", ["", " ", "pneu\\monia", "pneu\nmonia"])
+def test_a_finding_without_name_is_refused(name) -> None:
     with pytest.raises(ValueError, match=r"^name: "):
-        Finding("", PNEUMONIA, LUNG, 0.5)
+        Finding(name, PNEUMONIA, LUNG, 0.5)
 
 
 @pytest.mark.parametrize("value", [-0.01, 1.01, np.nan, np.inf])
 def test_a_threshold_outside_0_to_1_is_refused(value) -> None:
     with pytest.raises(ValueError, match=r"^threshold of pneumonia: "):
         Finding("pneumonia", PNEUMONIA, LUNG, value)
+
+
+@pytest.mark.parametrize("value", ["0.9", None, [0.9]])
+def test_a_score_that_is_no_number_is_refused(value) -> None:
+    with pytest.raises(ValueError, match=r"^score of pneumonia: "):
+        Score(FINDING, value)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, int])
+def test_a_score_of_any_kind_of_number_makes_objects(kind, request_of) -> None:
+    score = Score(FINDING, kind(1))
+
+    assert type(score.score) is float
+    assert [one.kind for one in build_results(request_of(score), ("summary", "report"))] == ["summary", "report"]
 
 
 @pytest.mark.parametrize("value", [-0.01, 1.01, np.nan, np.inf, -np.inf])
@@ -81,6 +152,9 @@ def test_a_prediction_says_one_thing_of_each_finding_of_its_card(scores) -> None
         ("made_at", {"made_at": datetime(2026, 1, 2)}),
         ("generation", {"generation": 0}),
         ("notice", {"notice": " "}),
+        ("notice", {"notice": "AI \\ RESULT"}),
+        ("notice", {"notice": "AI\nRESULT"}),
+        ("model_word", {"model_word": "a\\b"}),
         ("display", {"display": None}),
         ("display", {"display": np.zeros((*GRID, 3), np.uint8)}),
         ("display", {"display": np.zeros(GRID, np.float32)}),
@@ -130,6 +204,14 @@ def test_a_region_with_as_few_points_as_a_box_is_refused(square) -> None:
 
     with pytest.raises(ValueError, match=r"^points: shape \(5, 2\)"):
         Region(region.points[:5], GRID)
+
+
+@pytest.mark.parametrize("kind", ["report", "seg", "seg-fractional"])
+def test_a_region_on_an_image_of_a_private_sop_class_is_refused(kind, header, score_of, request_of) -> None:
+    header.SOPClassUID = "1.2.3.4.5"
+
+    with pytest.raises(UnusableHeaderError, match="SOPClassUID"):
+        build_results(request_of(score_of(0.9, saliency=_map())), (kind,))
 
 
 def _moved(region: Region, shift: tuple[float, float]) -> Region:
