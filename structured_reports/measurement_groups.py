@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from highdicom import sr
@@ -16,6 +16,7 @@ from structured_reports.port import ReportRequest, ResultObject
 from structured_reports.regions import Region, regions_of
 from structured_reports.selection import mapped_scores
 from structured_reports.slices import Slice, Slices
+from structured_reports.text import fitted
 from structured_reports.uids import derived_uid
 
 Group: TypeAlias = sr.PlanarROIMeasurementsAndQualitativeEvaluations | sr.MeasurementsAndQualitativeEvaluations
@@ -102,7 +103,7 @@ def _image_group(subject: _Subject, score: Score) -> sr.MeasurementsAndQualitati
         algorithm_id=_algorithm(subject.card, score),
         finding_sites=[sr.FindingSite(concept(score.finding.site))],
         measurements=[
-            _percent(codes.SCORE, score.score),
+            _percent(_named(codes.SCORE, score), score.score),
             _percent(codes.THRESHOLD, score.finding.threshold),
         ],
         qualitative_evaluations=[_assessment(score)],
@@ -138,6 +139,14 @@ def _algorithm(card: ModelCard, score: Score) -> sr.AlgorithmIdentification:
         family=concept(codes.AI_FAMILY),
         parameters=[f"weights sha256 {card.digest}", f"threshold {score.finding.threshold:g}"],
     )
+
+
+def _named(code: Code, score: Score) -> Code:
+    """Return a code that says to people of which finding it is: viewers write its meaning beside a region, no more.
+
+    The meaning annotates, value and scheme say what is meant (PS3.3 8.3).
+    """
+    return replace(code, meaning=fitted(f"{code.meaning} ({score.finding.name})", 64))
 
 
 def _percent(name: Code, fraction: float) -> sr.Measurement:

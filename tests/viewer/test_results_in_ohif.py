@@ -21,7 +21,7 @@ NEAR = 0.02  # of the width of the film
 def report_faults(view, number: float) -> list[str]:
     """Return what is wrong with the view of a report of a region."""
     faults = [*view.notices, *view.prompts]
-    if f"Certainty of Finding: {number:.2f} %" not in view.labels:
+    if f"Certainty of Finding (pneumonia): {number:.2f} %" not in view.labels:
         faults.append(f"the score stands not on the film but {view.labels}")
     if not view.contours:
         faults.append("no region is drawn")
