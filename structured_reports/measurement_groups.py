@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+import numpy as np
 from highdicom import sr
 
 from inference.types import Code, ModelCard, Prediction, Score
@@ -56,7 +58,8 @@ def measurement_groups(
         # The heatmap instance shows the leading finding only
         shown_by = map_object if score is mapped[0] else None
         groups += _region_groups(subject, score, shown_by)
-    groups += [_image_group(subject, score) for score in prediction.scores]
+    film = request.display.shape if mapped and request.display is not None else None
+    groups += [_image_group(subject, score, None if score in mapped else film) for score in prediction.scores]
     return groups
 
 
@@ -96,14 +99,17 @@ def _region_group(
     )
 
 
-def _image_group(subject: _Subject, score: Score) -> sr.MeasurementsAndQualitativeEvaluations:
+def _image_group(
+    subject: _Subject, score: Score, film: tuple[int, ...] | None
+) -> sr.MeasurementsAndQualitativeEvaluations:
+    """Return what is said of the whole; `film` are rows and columns where that is to be said in coordinates too."""
     return sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=tracking(subject.card, score, subject.header, 0, subject.slices),
         finding_type=concept(score.finding.code),
         algorithm_id=_algorithm(subject.card, score),
         finding_sites=[sr.FindingSite(concept(score.finding.site))],
         measurements=[
-            _percent(_named(codes.SCORE, score), score.score),
+            _percent(_named(codes.SCORE, score), score.score, () if film is None else [_corners(subject, *film)]),
             _percent(codes.THRESHOLD, score.finding.threshold),
         ],
         qualitative_evaluations=[_assessment(score)],
@@ -149,8 +155,27 @@ def _named(code: Code, score: Score) -> Code:
     return replace(code, meaning=fitted(f"{code.meaning} ({score.finding.name})", 64))
 
 
-def _percent(name: Code, fraction: float) -> sr.Measurement:
-    return sr.Measurement(name=concept(name), value=percent_value(fraction), unit=concept(codes.PERCENT))
+def _percent(name: Code, fraction: float, inferred_from: Sequence[sr.CoordinatesForMeasurement] = ()) -> sr.Measurement:
+    return sr.Measurement(
+        name=concept(name),
+        value=percent_value(fraction),
+        unit=concept(codes.PERCENT),
+        referenced_coordinates=inferred_from or None,
+    )
+
+
+def _corners(subject: _Subject, rows: int, columns: int) -> sr.CoordinatesForMeasurement:
+    """Return the corners of the film, from the whole of which a score is inferred (TID 300, TID 320).
+
+    Where one finding has a region, OHIF looks for coordinates of every other one, and shows nothing at all if one has
+    none. Points have neither line nor label there: what is below its threshold points nowhere.
+    """
+    source = subject.header.text
+    return sr.CoordinatesForMeasurement(
+        graphic_type=sr.GraphicTypeValues.MULTIPOINT,
+        graphic_data=np.array([(0, 0), (columns, 0), (columns, rows), (0, rows)], np.float64),
+        source_image=sr.SourceImageForRegion(source.SOPClassUID, source.SOPInstanceUID),
+    )
 
 
 def _assessment(score: Score) -> sr.QualitativeEvaluation:

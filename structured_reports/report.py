@@ -52,7 +52,7 @@ def _measurement_tree(
         observation_context=observer(request.equipment),
         procedure_reported=[concept(code) for code in _procedures(request, header)],
         imaging_measurements=measurement_groups(request, prediction, header, map_object),
-        title=concept(_title(request, prediction)),
+        title=concept(_title(request)),
         language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(concept(codes.ENGLISH)),
     )[0]
     # Before the measurements, which the template puts last: the notice is read first
@@ -63,14 +63,13 @@ def _measurement_tree(
     return root
 
 
-def _title(request: ReportRequest, prediction: Prediction) -> Code:
-    """Return 126000 where every finding has a region, else a title that viewers show as text.
+def _title(request: ReportRequest) -> Code:
+    """Return 126000 where a finding has a region, else a title that viewers show as text.
 
-    Under 126000 OHIF looks for a region in every group and shows a black viewport if one has none; under any
-    other title it shows the tree as text.
+    Under 126000 OHIF looks for coordinates in every group and shows a black viewport if one has none; under any
+    other title it shows the tree as text, and no region.
     """
-    all_have_regions = len(mapped_scores(request)) == len(prediction.scores)
-    return codes.IMAGING_MEASUREMENT_REPORT if all_have_regions else text_title(request)
+    return codes.IMAGING_MEASUREMENT_REPORT if mapped_scores(request) else text_title(request)
 
 
 def text_title(request: ReportRequest) -> Code:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.peers.peers import orthanc
 from tests.viewer.films import Film, films
-from tests.viewer.results import Results, results_of, split_tracking
+from tests.viewer.results import Results, results_of, results_of_several, split_tracking
 from tests.viewer.server import served
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ def shown_films(test_data: Path, ct_slice: Path, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="package")
 def made(shown_films: Mapping[str, Film], tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Results]:
     """The results of each film; one has a wrong tracking UID on purpose."""
-    results = results_of(list(shown_films.values()), tmp_path_factory.mktemp("results"))
+    folder = tmp_path_factory.mktemp("results")
+    results = results_of([film for film in shown_films.values() if not film.scores], folder)
+    results |= {film.name: results_of_several(film, folder / film.name) for film in shown_films.values() if film.scores}
     split_tracking(results["misnamed"]["report"])
     return results
 

@@ -6,7 +6,7 @@ import csv
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
@@ -38,12 +38,15 @@ class Film:
         ``left`` or ``right`` half of the stored picture, where radiologists marked the opacity; empty where none did.
     pixels
         uint8, (rows, columns), as stored; None where no picture is compared.
+    scores
+        Finding to score, made up for a model that looks for several things; empty where the shipped model is asked.
     """
 
     name: str
     file: Path
     side: str = ""
     pixels: Pixels | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def study_uid(self) -> str:
@@ -63,7 +66,18 @@ def films(data: Path, ct_slice: Path, folder: Path) -> list[Film]:
         Film("mirrored", written(folder, 3, mirrored, ["R", "F"]), opposite, mirrored),
         _negative(data, folder),
         Film("refused", as_study(ct_slice, folder / "refused.dcm", 4711)),
+        *_of_several(positive.pixels, folder),
     ]
+
+
+def _of_several(pixels: Pixels, folder: Path) -> Iterator[Film]:
+    """Yield films of a model with three findings: of which two, and one, are above their threshold."""
+    told = {
+        "two above": {"pneumonia": 0.9, "effusion": 0.8, "pneumothorax": 0.1},
+        "one above": {"effusion": 0.1, "pneumonia": 0.9, "pneumothorax": 0.2},
+    }
+    for number, (name, scores) in enumerate(told.items(), start=5):
+        yield Film(name, written(folder, number, pixels), pixels=pixels, scores=scores)
 
 
 def written(folder: Path, number: int, pixels: Pixels, orientation: list[str] | None = None) -> Path:

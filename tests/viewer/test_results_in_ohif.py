@@ -13,7 +13,8 @@ pytestmark = [pytest.mark.peer, pytest.mark.viewer]
 
 NOTICE = "AI RESULT - NOT FOR DIAGNOSTIC USE"
 SIDED = ("positive", "mirrored")
-READABLE = ("positive", "mirrored", "negative", "refused")
+SEVERAL = ("two above", "one above")
+READABLE = ("positive", "mirrored", "negative", "refused", *SEVERAL)
 ON_SIDE = 0.9  # of what is coloured
 NEAR = 0.02  # of the width of the film
 
@@ -101,6 +102,20 @@ def test_nothing_pops_up(name, views_of) -> None:
     views = views_of(name).values()
 
     assert [] == [word for view in views for word in (*view.notices, *view.prompts)]
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_of_several_findings_each_that_is_above_its_threshold_stands_on_the_film_by_name(
+    name, views_of, made, shown_films
+) -> None:
+    view, film = views_of(name)["report"], shown_films[name]
+    above = {finding: number for finding, number in film.scores.items() if number >= 0.5}
+
+    told = [f"Certainty of Finding ({finding}): {100 * number:.2f} %" for finding, number in above.items()]
+    assert sorted(told) == sorted(label for label in view.labels if label.startswith("Certainty"))
+    assert len(view.contours) == len(above)
+    shown, placed = on_film(view, film.pixels), regions(made[name]["report"])
+    assert sorted(placed) == [pytest.approx(box, abs=NEAR * film.pixels.shape[1]) for box in sorted(shown)]
 
 
 def test_a_wrong_tracking_uid_is_seen(views_of, made) -> None:
