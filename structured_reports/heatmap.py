@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from structured_reports.port import ReportRequest, ResultObject
 from structured_reports.regions import regions_of
 from structured_reports.secondary_capture import secondary_capture
 from structured_reports.selection import mapped_scores
-from structured_reports.spacing import pair_of
+from structured_reports.spacing import pair_of, pixel_aspect
 from structured_reports.text import NOT_AN_OUTLINE
 from structured_reports.typeset import outline, png
 
@@ -65,7 +66,24 @@ def _copy_grid(dataset: Dataset, header: SourceHeader) -> None:
     orientation = header.get("PatientOrientation")
     if orientation and len(orientation) == 2:
         dataset.PatientOrientation = list(orientation)
-    if pair_of(header, "PixelSpacing") is not None:
-        dataset.PixelSpacing = list(header.text.PixelSpacing)
+    _copy_spacing(dataset, header)
     if header.get("LossyImageCompression") in ("00", "01"):
         dataset.LossyImageCompression = header.text.LossyImageCompression
+
+
+def _copy_spacing(dataset: Dataset, header: SourceHeader) -> None:
+    """Say how large a pixel is, or at least in which proportion, by what a Secondary Capture may say of it.
+
+    It has no ImagerPixelSpacing. The distance in the plane of the detector is one on the medium, not in the body, and
+    that is what NominalScannedPixelSpacing says (PS3.3 C.8.6.2, 10.7.1).
+    """
+    if pair_of(header, "PixelSpacing") is not None:
+        dataset.PixelSpacing = list(header.text.PixelSpacing)
+        return
+    for keyword in ("ImagerPixelSpacing", "NominalScannedPixelSpacing"):
+        if pair_of(header, keyword) is not None:
+            dataset.NominalScannedPixelSpacing = list(header.text[keyword].value)
+            return
+    ratio = Fraction(pixel_aspect(header)).limit_denominator(1000)
+    if ratio != 1:
+        dataset.PixelAspectRatio = [ratio.numerator, ratio.denominator]  # PS3.3 C.7.6.3.1.7
