@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from films import request_for, source_header, written_and_read
+from films import OUTCOMES, request_for, source_header, written_and_read
 from pydicom.dataset import Dataset
 
 from structured_reports.build import build_results
 from structured_reports.port import ResultObject
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+FORMS = ("enhanced", "comprehensive-3d", "basic-text", "air-comprehensive")
 
 
 def film(**values: object) -> Dataset:
@@ -33,6 +36,21 @@ def built_of(header: Dataset, *kinds: str, outcome: str = "positive") -> dict[st
 
 def read(result: ResultObject) -> Dataset:
     return pydicom.dcmread(io.BytesIO(result.content))
+
+
+def report_of(outcome: str) -> Dataset:
+    return read(built_of(film(), "report", outcome=outcome)["report"])
+
+
+def items_of(item: Dataset) -> list[Dataset]:
+    """Return a content item and all below it."""
+    return [item, *(one for child in item.get("ContentSequence") or () for one in items_of(child))]
+
+
+def named(item: Dataset) -> str:
+    """Return the code of the name of a content item."""
+    sequence = item.get("ConceptNameCodeSequence")
+    return str(sequence[0].CodeValue) if sequence else ""
 
 
 def faults(run_tool, path: Path, result: ResultObject) -> list[str]:
@@ -71,3 +89,76 @@ def test_a_heatmap_says_of_its_pixels_what_the_film_says(name, run_tool, tmp_pat
     found = {one: list(read(heatmap)[one].value) for one in SAID_BY_SPACING if one in read(heatmap)}
     assert found == ({keyword: spacing} if keyword else {})
     assert [] == faults(run_tool, tmp_path / "heatmap.dcm", heatmap)
+
+
+@pytest.mark.parametrize("form", ["comprehensive", *FORMS])
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_every_container_of_a_report_keeps_its_items_apart(outcome, form) -> None:
+    """OHIF and DCMTK write the items of a CONTINUOUS container in one line, without their names (PS3.3 C.18.8)."""
+    made = build_results(request_for("dx", outcome), ("report",), forms=FORMS)
+    (report,) = [read(one) for one in made if one.form == form]
+
+    containers = [one for one in items_of(report) if one.ValueType == "CONTAINER"]
+
+    assert containers
+    assert {"SEPARATE"} == {one.ContinuityOfContent for one in containers}
+
+
+def test_a_finding_is_tracked_by_a_name_of_our_own() -> None:
+    """OHIF takes Cornerstone3DTools@... for a measurement of its own, and replaces the score by an area."""
+    tracked = [one.TextValue for one in items_of(report_of("positive")) if named(one) == "112039"]
+
+    assert ["AI pneumonia"] * 2 == tracked
+
+
+@pytest.mark.parametrize("outcome", ["positive", "negative"])
+def test_score_and_threshold_are_percentages(outcome) -> None:
+    """OHIF writes the code of the unit behind the number."""
+    numbers = [one for one in items_of(report_of(outcome)) if named(one) in ("111012", "122411")]
+
+    units = [one.MeasuredValueSequence[0].MeasurementUnitsCodeSequence[0] for one in numbers]
+    assert [("%", "UCUM")] * 2 == [(unit.CodeValue, unit.CodingSchemeDesignator) for unit in units]
+
+
+def test_the_region_names_the_heatmap_as_its_visual_explanation() -> None:
+    results = built_of(film(), "heatmap", "report")
+    groups = [one for one in items_of(read(results["report"])) if named(one) == "125007"]
+
+    explained = [[one for one in group.ContentSequence if named(one) == "130401"] for group in groups]
+
+    assert [1, 0] == [len(shown) for shown in explained]  # the region, not the film as a whole (TID 1410)
+    assert "IMAGE" == explained[0][0].ValueType
+    assert results["heatmap"].uid == explained[0][0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+
+
+BURNED_IN = {"summary": "YES", "heatmap": "YES", "pdf": "YES", "seg": "NO", "seg-fractional": "NO"}
+
+
+def test_an_object_says_whether_words_are_burned_in() -> None:
+    results = built_of(film(), *BURNED_IN)
+
+    assert BURNED_IN == {kind: read(one).BurnedInAnnotation for kind, one in results.items()}
+
+
+@pytest.mark.parametrize("outcome", ["negative", "refused"])
+def test_a_page_without_map_has_words_burned_in_too(outcome) -> None:
+    assert "YES" == read(built_of(film(), "summary", outcome=outcome)["summary"]).BurnedInAnnotation
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_a_report_names_the_order_that_the_film_answers(outcome, run_tool, tmp_path) -> None:
+    order = Dataset()
+    order.RequestedProcedureID, order.RequestedProcedureDescription = "RP-1", "Chest, two views"
+    order.FillerOrderNumberImagingServiceRequest = "F-2"
+
+    result = built_of(film(RequestAttributesSequence=[order]), "report", outcome=outcome)["report"]
+
+    (named_order,) = read(result).ReferencedRequestSequence
+    assert ("A-77", "RP-1", "F-2", "Chest, two views") == (
+        named_order.AccessionNumber,
+        named_order.RequestedProcedureID,
+        named_order.FillerOrderNumberImagingServiceRequest,
+        named_order.RequestedProcedureDescription,
+    )
+    assert [] == faults(run_tool, tmp_path / "report.dcm", result)
