@@ -67,8 +67,6 @@ def _copy_grid(dataset: Dataset, header: SourceHeader) -> None:
     if orientation and len(orientation) == 2:
         dataset.PatientOrientation = list(orientation)
     _copy_spacing(dataset, header)
-    if header.get("LossyImageCompression") in ("00", "01"):
-        dataset.LossyImageCompression = header.text.LossyImageCompression
 
 
 def _copy_spacing(dataset: Dataset, header: SourceHeader) -> None:

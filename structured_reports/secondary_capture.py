@@ -33,6 +33,9 @@ def secondary_capture(
     add_body_part(dataset, request, header)
     _add_capture(dataset, request)
     _add_pixels(dataset, picture)
+    if isinstance(request.outcome, Prediction) and header.get("LossyImageCompression") in ("00", "01"):
+        # What is lost of a film is lost for the pictures of it (PS3.3 C.7.6.1.1.5); a refusal is words alone
+        dataset.LossyImageCompression = header.text.LossyImageCompression
     dataset.ImageType = ["DERIVED", "SECONDARY"]
     dataset.PatientOrientation = None  # of a page; a picture on the source grid overrides it
     dataset.DerivationDescription = derivation

@@ -145,6 +145,27 @@ def test_a_page_without_map_has_words_burned_in_too(outcome) -> None:
     assert "YES" == read(built_of(film(), "summary", outcome=outcome)["summary"]).BurnedInAnnotation
 
 
+COMPRESSED = {
+    "LossyImageCompression": "01", "LossyImageCompressionRatio": 10.0, "LossyImageCompressionMethod": "ISO_10918_1",
+}  # fmt: skip
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("kind", ["summary", "heatmap", "seg", "seg-fractional"])
+def test_what_is_made_of_a_film_that_was_compressed_with_loss_says_so(kind, run_tool, tmp_path) -> None:
+    """Once lost is lost for ever (PS3.3 C.7.6.1.1.5)."""
+    result = built_of(film(**COMPRESSED), kind)[kind]
+
+    assert "01" == read(result).LossyImageCompression
+    assert [] == faults(run_tool, tmp_path / "object.dcm", result)
+
+
+def test_a_page_of_words_about_such_a_film_has_lost_nothing() -> None:
+    page = read(built_of(film(**COMPRESSED), "summary", outcome="refused")["summary"])
+
+    assert "LossyImageCompression" not in page
+
+
 @pytest.mark.peer
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_a_report_names_the_order_that_the_film_answers(outcome, run_tool, tmp_path) -> None:
