@@ -20,7 +20,7 @@ from structured_reports.pdf_paper import (
     wrapped,
 )
 from structured_reports.port import ReportRequest
-from structured_reports.text import model_line, sentence, version_line
+from structured_reports.text import case_line, model_line, sentence, version_line
 
 _MIDDLE = WIDTH_MM / 2
 _TEXT_WIDTH = WIDTH_MM - 2 * MARGIN_MM
@@ -89,8 +89,7 @@ def _likeness(familiarity: Familiarity | None) -> list[tuple[str, int]]:
     edge = "1.00 = the edge of what the model accepts"
     lines = [(f"Distance {familiarity.distance:.2f} from the films that the model knows ({edge})", 1)]
     if familiarity.nearest:
-        cases = "; ".join(f"{one.label} ({one.source}, similarity {one.similarity:.2f})" for one in familiarity.nearest)
-        lines.append((f"Most similar reference films: {cases}", 3))
+        lines.append((f"Most similar reference films: {'; '.join(map(case_line, familiarity.nearest))}", 3))
     return lines
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from inference.types import Familiarity, Prediction, ReferenceCase
+from inference.types import Familiarity, Prediction
 from structured_reports.summary_layout import Block, gap, paragraph
+from structured_reports.text import case_line
 from structured_reports.typeset import GREY, WHITE
 
 
@@ -24,10 +25,6 @@ def _likeness(familiarity: Familiarity) -> list[Block]:
     )
     blocks = [paragraph(words, WHITE)]
     if familiarity.nearest:
-        nearest = f"Most similar reference films: {'; '.join(map(_case, familiarity.nearest))}"
+        nearest = f"Most similar reference films: {'; '.join(map(case_line, familiarity.nearest))}"
         blocks.append(paragraph(nearest, GREY, most=2))
     return blocks
-
-
-def _case(case: ReferenceCase) -> str:
-    return f"{case.label} ({case.source}, similarity {case.similarity:.2f})"

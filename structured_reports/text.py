@@ -5,7 +5,7 @@ Never "normal" or "no pneumonia": a score below its threshold is that and nothin
 
 from __future__ import annotations
 
-from inference.types import ModelCard, Prediction, Score
+from inference.types import ModelCard, Prediction, ReferenceCase, Score
 from structured_reports.lifecycle import Cause
 from structured_reports.port import Refusal, ReportRequest
 
@@ -28,6 +28,14 @@ _CAUSES = {
 
 NOT_AN_OUTLINE = "not a lesion outline"
 
+
+# What readers of data sets called a film, where their word would be taken for a verdict on this one, or says nothing
+_CALLED = {
+    "normal": "read as without finding",
+    "no lung opacity / not normal": "read as without lung opacity, with another finding",
+    "boxed": "marked as pneumonia by radiologists",
+    "adjudicated": "read by several radiologists",
+}
 
 _MOST_DIGITS = 12  # after the point of a percentage; a float32 next to another differs in the sixth
 
@@ -103,6 +111,13 @@ def sentence(words: str) -> str:
 def model_line(card: ModelCard) -> str:
     """Return name and version of a model."""
     return f"{card.name} {card.version}"
+
+
+def case_line(case: ReferenceCase) -> str:
+    """Return what a reference case was called, which it is and how like."""
+    called, opened, population = case.label.partition(" (")
+    label = _CALLED.get(called.lower(), called) + opened + population
+    return f"{label} ({case.source}, similarity {case.similarity:.2f})"
 
 
 def who_looked(refusal: Refusal) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from structured_reports.text import conclusion, fitted, score_and_threshold, score_line, sentence
+from inference.models import DEFAULT_MODEL
+from inference.types import ReferenceCase
+from structured_reports.text import case_line, conclusion, fitted, score_and_threshold, score_line, sentence
 
 
 def test_a_score_just_below_its_threshold_is_not_printed_as_equal(score_of) -> None:
@@ -59,6 +62,31 @@ def test_a_conclusion_begins_with_the_notice(score_of, request_of) -> None:
 
 def test_a_refusal_says_why(request_of) -> None:
     assert conclusion(request_of()).endswith("AI NOT PERFORMED: No chest film.")
+
+
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [
+        ("normal (adults)", "read as without finding (adults)"),
+        ("Normal", "read as without finding"),
+        ("no lung opacity / not normal (adults)", "read as without lung opacity, with another finding (adults)"),
+        ("boxed (adults)", "marked as pneumonia by radiologists (adults)"),
+        ("adjudicated (adults)", "read by several radiologists (adults)"),
+        ("pneumonia (children)", "pneumonia (children)"),
+    ],
+)
+def test_a_reference_case_is_called_what_a_reader_understands_and_never_normal(label, told) -> None:
+    assert case_line(ReferenceCase("NIH 00000075_000.png", label, 0.934)) == (
+        f"{told} (NIH 00000075_000.png, similarity 0.93)"
+    )
+
+
+def test_no_case_of_the_shipped_model_is_called_normal_or_boxed() -> None:
+    with np.load(DEFAULT_MODEL / "atlas.npz") as atlas:
+        labels = sorted(set(map(str, atlas["labels"])))
+
+    lines = [case_line(ReferenceCase("NIH 1", label, 0.9)).lower() for label in labels]
+    assert [] == [line for line in lines if "normal" in line or "boxed" in line or "adjudicated" in line]
 
 
 def test_words_that_do_not_fit_are_cut_visibly() -> None:
