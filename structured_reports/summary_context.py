@@ -7,13 +7,15 @@ from structured_reports.summary_layout import Block, gap, paragraph
 from structured_reports.text import case_line
 from structured_reports.typeset import GREY, WHITE
 
+_MOST_LINES = 6  # the works of three findings, or three cases; the page grows with them
+
 
 def context(prediction: Prediction) -> list[Block]:
     """Return what the page says of it; nothing where the model knows of nothing."""
     blocks = _likeness(prediction.familiarity) if prediction.familiarity else []
     if prediction.card.references:
         words = f"Literature: {'; '.join(prediction.card.references)}"
-        blocks.append(paragraph(words, GREY, most=2))
+        blocks.append(paragraph(words, GREY, most=_MOST_LINES))
     return [gap(10), *blocks] if blocks else []
 
 
@@ -26,5 +28,5 @@ def _likeness(familiarity: Familiarity) -> list[Block]:
     blocks = [paragraph(words, WHITE)]
     if familiarity.nearest:
         nearest = f"Most similar reference films: {'; '.join(map(case_line, familiarity.nearest))}"
-        blocks.append(paragraph(nearest, GREY, most=2))
+        blocks.append(paragraph(nearest, GREY, most=_MOST_LINES))
     return blocks

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from inference.models import DEFAULT_MODEL, load_model
 from inference.types import Familiarity, ReferenceCase
 from structured_reports import spacing, summary_films, typeset
 from structured_reports.colour import INFERNO_CUT, opacity, overlaid
@@ -353,6 +354,17 @@ def test_the_page_says_how_like_the_film_is_to_those_that_the_model_knows(score_
     assert "Distance 0.42 from the films that the model knows (1.00 = the edge of what the model accepts)" in lines
     assert any("pneumonia (NIH ChestX-ray14 00000075_000.png, similarity 0.93)" in line for line in lines)
     assert "Literature: Doe et al., Films, 2020" in lines
+
+
+def test_the_page_names_every_work_of_the_shipped_model(score_of, request_of, written) -> None:
+    works = load_model(DEFAULT_MODEL).card.references
+    request = request_of(replace(score_of(0.4), finding=replace(score_of(0.4).finding, references=works)))
+
+    summary_picture(request, read_header(request.source))
+
+    drawn = " ".join(one.words for one in written)
+    assert len(works) > 1
+    assert [] == [work for work in works if work not in drawn]
 
 
 def test_the_page_grows_with_what_it_says(square, score_of, request_of) -> None:
