@@ -132,10 +132,11 @@ def who_looked(refusal: Refusal) -> str:
 
 
 def findings_line(outcome: Prediction | Refusal) -> str:
-    """Return what a result is about, short enough for the label of a series."""
+    """Return what a result is about, for the label of a series: viewers cut it, so what stands out comes first."""
     if isinstance(outcome, Refusal):
         return "not performed"
-    return ", ".join(score.finding.name for score in outcome.scores)
+    leading_first = sorted(outcome.scores, key=lambda score: score.finding.threshold - score.score)
+    return ", ".join(score.finding.name for score in leading_first)
 
 
 def fitted(words: str, limit: int) -> str:

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from inference.models import DEFAULT_MODEL
 from inference.types import ReferenceCase
-from structured_reports.text import case_line, conclusion, fitted, score_and_threshold, score_line, sentence
+from structured_reports.text import (
+    case_line,
+    conclusion,
+    findings_line,
+    fitted,
+    score_and_threshold,
+    score_line,
+    sentence,
+)
 
 
 def test_a_score_just_below_its_threshold_is_not_printed_as_equal(score_of) -> None:
@@ -87,6 +95,14 @@ def test_no_case_of_the_shipped_model_is_called_normal_or_boxed() -> None:
 
     lines = [case_line(ReferenceCase("NIH 1", label, 0.9)).lower() for label in labels]
     assert [] == [line for line in lines if "normal" in line or "boxed" in line or "adjudicated" in line]
+
+
+def test_the_label_of_a_series_names_the_finding_first_that_is_farthest_above_its_threshold(
+    score_of, request_of
+) -> None:
+    request = request_of(score_of(0.1, name="effusion"), score_of(0.9, name="pneumonia"))
+
+    assert findings_line(request.outcome) == "pneumonia, effusion"
 
 
 def test_words_that_do_not_fit_are_cut_visibly() -> None:
