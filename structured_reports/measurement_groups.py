@@ -21,6 +21,8 @@ from structured_reports.slices import Slice, Slices
 from structured_reports.text import fitted
 from structured_reports.uids import derived_uid
 
+_FEWEST_DIGITS, _MOST_DIGITS = 4, 12  # after the point; a number has 16 characters (PS3.5 6.2, VR DS)
+
 Group: TypeAlias = sr.PlanarROIMeasurementsAndQualitativeEvaluations | sr.MeasurementsAndQualitativeEvaluations
 
 
@@ -63,9 +65,14 @@ def measurement_groups(
     return groups
 
 
-def percent_value(fraction: float) -> float:
-    """Return a fraction in percent, as written in a NUM item."""
-    return round(fraction * 100, 4)
+def percent_values(score: Score) -> tuple[float, float]:
+    """Return score and threshold in percent, in as few digits from four on as leave the score on its side."""
+    numbers = (score.score * 100, score.finding.threshold * 100)
+    for digits in range(_FEWEST_DIGITS, _MOST_DIGITS):
+        found, threshold = round(numbers[0], digits), round(numbers[1], digits)
+        if (found >= threshold) == score.above:
+            return found, threshold
+    return numbers
 
 
 def _region_groups(
@@ -103,14 +110,15 @@ def _image_group(
     subject: _Subject, score: Score, film: tuple[int, ...] | None
 ) -> sr.MeasurementsAndQualitativeEvaluations:
     """Return what is said of the whole; `film` are rows and columns where that is to be said in coordinates too."""
+    found, threshold = percent_values(score)
     return sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=tracking(subject.card, score, subject.header, 0, subject.slices),
         finding_type=concept(score.finding.code),
         algorithm_id=_algorithm(subject.card, score),
         finding_sites=[sr.FindingSite(concept(score.finding.site))],
         measurements=[
-            _percent(_named(codes.SCORE, score), score.score, () if film is None else [_corners(subject, *film)]),
-            _percent(codes.THRESHOLD, score.finding.threshold),
+            _percent(_named(codes.SCORE, score), found, () if film is None else [_corners(subject, *film)]),
+            _percent(codes.THRESHOLD, threshold),
         ],
         qualitative_evaluations=[_assessment(score)],
         source_images=subject.images,
@@ -155,10 +163,10 @@ def _named(code: Code, score: Score) -> Code:
     return replace(code, meaning=fitted(f"{code.meaning} ({score.finding.name})", 64))
 
 
-def _percent(name: Code, fraction: float, inferred_from: Sequence[sr.CoordinatesForMeasurement] = ()) -> sr.Measurement:
+def _percent(name: Code, value: float, inferred_from: Sequence[sr.CoordinatesForMeasurement] = ()) -> sr.Measurement:
     return sr.Measurement(
         name=concept(name),
-        value=percent_value(fraction),
+        value=value,
         unit=concept(codes.PERCENT),
         referenced_coordinates=inferred_from or None,
     )

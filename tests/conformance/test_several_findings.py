@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 
 import highdicom as hd
+import numpy as np
 import pydicom
 import pytest
 from films import CARD, PNEUMONIA, request_for
@@ -117,3 +118,15 @@ def test_dciodvfy_and_dcmtk_find_no_fault_in_any_form_about_several(case, run_to
 
         assert [line for line in said.splitlines() if line.startswith(("Error", "Warning"))] == []
         assert run_tool("dsr2html", path, tmp_path / "page.html").returncode == 0
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("value", [0.4999999, np.nextafter(0.5, 0), 0.49999999999, 0.5, 0.5000001])
+def test_no_score_is_rounded_across_its_threshold(value, run_tool, tmp_path) -> None:
+    report = report_of({PNEUMONIA: value})
+    (group,) = content_of(report).get_image_measurement_groups()
+    (tmp_path / "report.dcm").write_bytes(report.content)
+
+    numbers = [group.get_measurements(name=concept(code))[0].value for code in (codes.SCORE, codes.THRESHOLD)]
+    assert (numbers[0] >= numbers[1]) == (value >= 0.5)
+    assert "Error" not in run_tool("dciodvfy", "-new", tmp_path / "report.dcm").stderr
