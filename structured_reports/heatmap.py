@@ -19,7 +19,7 @@ from structured_reports.port import ReportRequest, ResultObject
 from structured_reports.regions import regions_of
 from structured_reports.secondary_capture import secondary_capture
 from structured_reports.selection import mapped_scores
-from structured_reports.spacing import pair_of, pixel_aspect
+from structured_reports.spacing import directions, pair_of, pixel_aspect
 from structured_reports.text import NOT_AN_OUTLINE
 from structured_reports.typeset import outline, png
 
@@ -63,9 +63,7 @@ def heatmap_picture(request: ReportRequest, score: Score) -> NDArray[np.uint8]:
 def _copy_grid(dataset: Dataset, header: SourceHeader) -> None:
     """Say that every pixel is where it was in the source."""
     dataset.SourceImageSequence[0].SpatialLocationsPreserved = "YES"
-    orientation = header.get("PatientOrientation")
-    if orientation and len(orientation) == 2:
-        dataset.PatientOrientation = list(orientation)
+    dataset.PatientOrientation = directions(header)
     _copy_spacing(dataset, header)
 
 

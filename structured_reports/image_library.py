@@ -13,7 +13,7 @@ from structured_reports import codes
 from structured_reports.content import ACQUISITION_CONTEXT, CONTAINS, coded, concept, container, number, words
 from structured_reports.header import SourceHeader
 from structured_reports.slices import Slice, Slices
-from structured_reports.spacing import spacing_mm
+from structured_reports.spacing import directions, spacing_mm
 
 # CID 29, the modalities that a film or a series of slices may name
 _MODALITIES = {
@@ -78,11 +78,8 @@ def _descriptors(header: SourceHeader) -> list[sr.ContentItem]:
 
 
 def _orientation(header: SourceHeader) -> list[sr.ContentItem]:
-    value = header.get("PatientOrientation")
-    if not value or len(value) != 2:
-        return []
     names = (codes.PATIENT_ORIENTATION_ROW, codes.PATIENT_ORIENTATION_COLUMN)
-    return [words(name, part, ACQUISITION_CONTEXT) for name, part in zip(names, value, strict=True) if part]
+    return [words(*pair, ACQUISITION_CONTEXT) for pair in zip(names, directions(header) or (), strict=False)]
 
 
 def _spacing(header: SourceHeader) -> list[sr.ContentItem]:

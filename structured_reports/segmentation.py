@@ -27,7 +27,7 @@ from structured_reports.port import ReportRequest, ResultObject
 from structured_reports.regions import LEVEL, covered
 from structured_reports.secondary_capture import add_body_part
 from structured_reports.selection import mapped_scores
-from structured_reports.spacing import pair_of
+from structured_reports.spacing import directions, pair_of
 from structured_reports.text import NOT_AN_OUTLINE, fitted
 from structured_reports.uids import derived_uid
 
@@ -65,10 +65,9 @@ def _segmentation(request: ReportRequest, series: Series) -> ResultObject | None
         if element.tag not in dataset and element.tag.group != 0x0002:
             dataset[element.tag] = element
     _name_dimensions(dataset)
-    orientation = header.get("PatientOrientation")
     if "FrameOfReferenceUID" not in dataset:
         # Type 2C where no position says it (PS3.3 C.7.6.1); highdicom leaves it out
-        dataset.PatientOrientation = list(orientation) if orientation and len(orientation) == 2 else None
+        dataset.PatientOrientation = directions(header)
     dataset.ContentCreatorName = None  # type 2 (PS3.3 Table 10-12)
     dataset.BurnedInAnnotation = "NO"
     dataset["PixelData"].VR = "OB"

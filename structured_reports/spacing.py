@@ -1,8 +1,9 @@
-"""Distances and proportions of pixels, as far as the source gives any that can be true."""
+"""Distances, proportions and directions of pixels, as far as the source gives any that can be true."""
 
 from __future__ import annotations
 
 import math
+import re
 
 from structured_reports.header import SourceHeader
 
@@ -38,3 +39,17 @@ def pixel_aspect(header: SourceHeader) -> float:
         if pair is not None:
             return pair[0] / pair[1]
     return 1.0
+
+
+def directions(header: SourceHeader) -> list[str] | None:
+    """Return where rows and columns run to, in capitals; None where the source gives no two directions of a person.
+
+    References
+    ----------
+    * DICOM Standard, Part 3, C.7.6.1.1.1 (Patient Orientation)
+    """
+    value = header.get("PatientOrientation")
+    if isinstance(value, str) or not value or len(value) != 2:
+        return None
+    found = [str(one).strip().upper() for one in value]
+    return found if all(re.fullmatch("[APRLHF]{1,3}", one) for one in found) else None

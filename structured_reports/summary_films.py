@@ -33,6 +33,8 @@ _LEFT, _RIGHT = 420, 1180
 _CAPTION_SIZE = 24
 _LEGEND_HALF = 210
 
+_VIEWS = ("AP", "PA", "LL", "RL", "RLD", "LLD", "RLO", "LLO")  # ViewPosition (PS3.3 C.8.1.1, C.8.11.5)
+
 _Line = tuple[str, int, Colour]
 """Words, size, colour."""
 
@@ -125,7 +127,9 @@ def _source_words(header: SourceHeader) -> str:
         for name, keyword in (("series", "SeriesNumber"), ("image", "InstanceNumber"))
         if header.get(keyword) is not None
     ]
-    words += [str(header.get("ViewPosition"))] if header.get("ViewPosition") else []
+    # The term alone: what stands behind it is written by people, and may be a name
+    view = str(header.get("ViewPosition") or "").upper().split()[:1]
+    words += [one for one in view if one in _VIEWS]
     date = str(header.get("AcquisitionDate") or header.get("ContentDate") or header.get("StudyDate") or "")
     time = str(header.get("AcquisitionTime") or header.get("ContentTime") or header.get("StudyTime") or "")
     if len(date) == 8 and date.isdigit():

@@ -183,3 +183,26 @@ def test_a_report_names_the_order_that_the_film_answers(outcome, run_tool, tmp_p
         named_order.RequestedProcedureDescription,
     )
     assert [] == faults(run_tool, tmp_path / "report.dcm", result)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (["l", "f"], ["L", "F"]), (["PL", "F"], ["PL", "F"]), (["LEFT", "FOOT"], None), (["DOE", "JOHN"], None),
+        (["L\x07", "F"], None), (["L", "F", "H"], None),
+    ],
+)  # fmt: skip
+def test_an_orientation_is_said_where_it_is_one(sent, said, run_tool, tmp_path) -> None:
+    results = built_of(film(PatientOrientation=sent), "heatmap", "seg", "report")
+
+    for kind, result in results.items():
+        assert [] == faults(run_tool, tmp_path / f"{kind}.dcm", result)
+    rows_and_columns = [
+        one.TextValue for one in items_of(read(results["report"])) if named(one) in ("111044", "111043")
+    ]
+    assert (said or []) == rows_and_columns
+    assert [said or ""] * 2 == [
+        value if isinstance(value, str) else list(value or "")
+        for value in (read(results[kind]).PatientOrientation or "" for kind in ("heatmap", "seg"))
+    ]

@@ -175,6 +175,7 @@ def test_no_word_of_a_picture_comes_from_the_identity_of_the_patient(
 ) -> None:
     header.PatientName, header.PatientID, header.AccessionNumber = "Wxyzname^Jane", "ID-4711", "ACC-4712"
     header.StudyDescription, header.StudyID, header.OtherPatientNames = "Wxyzstudy", "ST-4713", "Wxyzother^Jane"
+    header.ViewPosition = "PA WXYZ JANE"
     score = score_of(0.9, saliency=square)
     for request in (request_of(score), request_of(score_of(0.1)), request_of()):
         summary_picture(request, read_header(header))
@@ -182,6 +183,7 @@ def test_no_word_of_a_picture_comes_from_the_identity_of_the_patient(
 
     drawn = " ".join(one.words for one in written)
     assert "Pneumonia" in drawn
+    assert "PA" in drawn.replace(",", "").split()
     assert [] == [part for part in ("Wxyz", "4711", "4712", "4713", "Jane") if part.lower() in drawn.lower()]
 
 
