@@ -6,6 +6,8 @@ sets and missing type 2 attributes, and stamps the clock into the object.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
@@ -52,7 +54,7 @@ def add_body_part(dataset: Dataset, request: ReportRequest, header: SourceHeader
         dataset.BodyPartExamined = named
     elif isinstance(request.outcome, Prediction) and request.slices is None:
         dataset.BodyPartExamined = "CHEST"  # what the models of films read
-    elif named.isalpha() and side in _SIDES:
+    elif re.fullmatch("[A-Z]{1,16}", named) and side in _SIDES:  # as VR CS has it (PS3.5 6.2)
         dataset.BodyPartExamined, dataset.Laterality = named, side
     else:
         # A refusal is a page of words: it shows neither side of anything (PS3.3 C.8.11.2, U is unpaired)

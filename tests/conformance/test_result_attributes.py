@@ -206,3 +206,14 @@ def test_an_orientation_is_said_where_it_is_one(sent, said, run_tool, tmp_path) 
         value if isinstance(value, str) else list(value or "")
         for value in (read(results[kind]).PatientOrientation or "" for kind in ("heatmap", "seg"))
     ]
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(("part", "said"), [("KNEE", "KNEE"), ("HÜFTE", None), ("B" * 17, None), ("KNEE LEFT", None)])
+def test_a_page_about_what_was_refused_names_a_body_part_that_is_one(part, said, run_tool, tmp_path) -> None:
+    source = film(BodyPartExamined=part, Laterality="R")
+
+    page = built_of(source, "summary", outcome="refused")["summary"]
+
+    assert said == read(page).get("BodyPartExamined")
+    assert [] == faults(run_tool, tmp_path / "page.dcm", page)
