@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,6 @@ from structured_reports.fhir.withdrawal import withdrawn_bundle
 from structured_reports.lifecycle import Cause, FormerReport, FormerResult, Reference, continued, model_name
 from structured_reports.port import FHIR_JSON, Refusal, ResultObject
 
-# The SR of a result in its first form, which names the version wherever another form of it was sent
 _DOCUMENT = "report"
 Found = TypeVar("Found")
 
@@ -108,7 +107,7 @@ def former_of(root: Path, recorded: Mapping[str, Sequence[RecordedResult]], caus
     root
         Of the folder of result objects.
     recorded
-        By model.
+        By model; of a report the forms that somebody has (`ledger.versions.former_results`).
     """
     former = (_former(root, model, results, cause) for model, results in recorded.items())
     return tuple(one for one in former if one.documents or one.report)
@@ -151,22 +150,22 @@ def reference_of(root: Path, recorded: RecordedResult) -> Reference:
 
 
 def _former(root: Path, model: str, recorded: Sequence[RecordedResult], cause: Cause) -> FormerResult:
-    documents = [one for one in recorded if one.kind == _DOCUMENT and not one.alternative_to]
+    documents = (_readable(reference_of, root, one) for one in recorded if one.kind == _DOCUMENT)
     bundles = [one for one in recorded if one.media_type == FHIR_JSON]
     return FormerResult(
         model=model,
         cause=cause,
-        documents=tuple(_readable(reference_of(root, one) for one in documents[:1])),
-        report=next(iter(_readable(_report(root, one) for one in bundles[:1])), None),
+        documents=tuple(one for one in documents if one is not None),
+        report=_readable(_report, root, bundles[0]) if bundles else None,
     )
 
 
-def _readable(found: Iterator[Found]) -> list[Found]:
-    """Return what is found; nothing where the recorded file is lost or damaged."""
+def _readable(read: Callable[[Path, RecordedResult], Found], root: Path, recorded: RecordedResult) -> Found | None:
+    """Return what a recorded file holds; None where it is lost or damaged."""
     try:
-        return list(found)
+        return read(root, recorded)
     except (FileNotFoundError, InvalidDicomError, AttributeError, ValueError, KeyError, FhirInvalidError):
-        return []
+        return None
 
 
 def _report(root: Path, bundle: RecordedResult) -> FormerReport | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from dicom_node.ledger.generations import FAILED, REFUSED, REPORTED, RecordedResult
-from dicom_node.ledger.schema import generation, reading, result
+from dicom_node.ledger.schema import delivery, generation, reading, result
 from structured_reports.lifecycle import model_name
 
 _NOBODY = ""
@@ -52,11 +52,15 @@ class Spoken:
 
 
 def former_results(connection: sa.Connection, study_uid: str, before: int) -> dict[str, list[RecordedResult]]:
-    """Return the results that stood before a generation, by model: those of its last generation that gave one."""
+    """Return the results that stood before a generation, by model: those of its last generation that gave one.
+
+    Of several forms of one those that some destination took, or the first where none took any: a form that nobody has
+    is nothing that a later version could replace.
+    """
     found: dict[str, list[RecordedResult]] = {}
     spoken = Spoken()
     for row in _recorded(connection, study_uid, generation.c.number < before, newest_first=True):
-        for one in _standing(connection, row.id):
+        for one in _had(connection, row.id):
             if not spoken.covers(one.model):
                 found.setdefault(one.model, []).append(one)
         spoken |= _speaks_for(connection, row)
@@ -97,6 +101,21 @@ def _speaks_for(connection: sa.Connection, read: _Read) -> Spoken:
         models.add(_NOBODY)
     everything = FAILED not in (read.reason_code, *codes.values())
     return Spoken(everything, frozenset(map(model_name, models)))
+
+
+def _had(connection: sa.Connection, generation_id: int) -> Iterator[RecordedResult]:
+    """Yield the results that stand, without the forms that nobody has where somebody has another."""
+    forms: dict[str, list[RecordedResult]] = {}
+    for one in _standing(connection, generation_id):
+        forms.setdefault(one.alternative_to or one.uid, []).append(one)
+    taken = _taken(connection, generation_id)
+    for of_one in forms.values():
+        yield from [one for one in of_one if one.uid in taken] or of_one[:1]
+
+
+def _taken(connection: sa.Connection, generation_id: int) -> set[str]:
+    proofs = sa.select(delivery.c.proof).where(delivery.c.generation_id == generation_id)
+    return {one["uid"] for proof in connection.execute(proofs).scalars() for one in proof or ()}
 
 
 def _standing(connection: sa.Connection, generation_id: int) -> Iterator[RecordedResult]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pydicom
 import pytest
+from pydicom.uid import Comprehensive3DSRStorage
 
 from tests.conftest import as_study
 from tests.running import NodeProcess, Pacs, pacs, running_node, send
@@ -124,6 +125,24 @@ def test_a_rerun_that_says_the_same_replaces_the_report_and_keeps_its_status(
     assert {first.SOPInstanceUID} == named(second.PredecessorDocumentsSequence)
     assert "preliminary" == resource(hospital.bundle(told, 2), "DiagnosticReport")["status"]
     assert "an operator had it read again (a test): generation 2" in hospital.node.command("explain", study_uid).stdout
+
+
+def test_a_report_names_as_predecessor_the_form_that_the_pacs_has_and_a_rebuild_does_so_too(
+    chest_film: Path, tmp_path: Path
+) -> None:
+    with pacs() as peer:
+        tables = peer.destination() + 'profile = "air"\n'
+        with running_node(tmp_path / "node", tables=tables) as node:
+            assert 0x0000 == send(node.port, as_study(chest_film, tmp_path / "film.dcm", 1))
+            node.delivered("2.25.4711.1")
+            node.command("rerun", "2.25.4711.1")
+            node.delivered("2.25.4711.1", generation=2)
+            done = node.command("rebuild", "2.25.4711.1")
+
+    first, second = [one for one in peer.datasets() if one.Modality == "SR"]
+    assert Comprehensive3DSRStorage == first.SOPClassUID
+    assert {first.SOPInstanceUID} == named(second.PredecessorDocumentsSequence)
+    assert 0 == done.returncode, done.stdout + done.stderr
 
 
 def test_a_withdrawal_names_everything_that_was_sent_to_all_who_have_it(
