@@ -1,4 +1,4 @@
-"""A bright square on a film, through a real network to the line of the report and the colour of the heatmap.
+"""A bright square on a film, through a real network to the line of the report and the colour of every picture.
 
 Nothing between is replaced: what lands beside the square here would land on the other lung there.
 """
@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import cv2
 import highdicom as hd
 import numpy as np
 import pydicom
@@ -41,9 +46,13 @@ site = { value = "39607008", scheme = "SCT", meaning = "Lung" }
 threshold = 0.5
 """  # noqa: E501
 GROUND, BRIGHT, PADDING = 1000, 4000, 0
+SHOWN_GROUND = 62  # of 255, by the window
 UPRIGHT, MIRRORED = ("L", "F"), ("R", "F")
 # Every way to lay a frontal film on a grid (PS3.3 C.7.6.1.1.1)
 ORIENTATIONS = [UPRIGHT, MIRRORED, ("L", "H"), ("R", "H"), ("F", "L"), ("F", "R"), ("H", "L"), ("H", "R")]
+
+Place = tuple[float, float]
+"""Column and row."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +168,12 @@ def test_line_and_colour_land_on_the_square(name: str, model: Model) -> None:
     _check(CASES[name], model)
 
 
+@pytest.mark.peer
+@pytest.mark.parametrize("name", CASES)
+def test_the_colour_lands_on_the_square_of_the_printed_page(name: str, model: Model, run_tool) -> None:
+    _check_print(CASES[name], model, run_tool)
+
+
 PLANTED = st.builds(
     Planted,
     rows=st.integers(200, 900),
@@ -178,33 +193,98 @@ def test_line_and_colour_land_on_the_square_however_the_film_lies(planted: Plant
     _check(planted, model)
 
 
+@pytest.mark.peer
+@settings(max_examples=15, deadline=None)
+@given(planted=PLANTED)
+def test_the_colour_lands_on_the_square_of_the_printed_page_however_the_film_lies(
+    planted: Planted, model: Model, run_tool
+) -> None:
+    _check_print(planted, model, run_tool)
+
+
 def _check(planted: Planted, model: Model) -> None:
-    """Compare the box around the line, and the middle of the colour, with the square; 2 % of the width."""
-    report, heatmap = _results(planted.dataset(), model)
+    """Compare the box around the line, and the middles of the colour, with the square; 2 % of the width."""
+    built = _results(planted.dataset(), model, ("summary", "heatmap", "report"))
     column, row = planted.middle
     within = 0.02 * planted.columns
-    low, high = report.min(axis=0), report.max(axis=0)
+    line = _line(built["report"])
     square = [column - planted.half, row - planted.half, column + planted.half, row + planted.half]
-    assert np.allclose(square, [*low, *high], atol=within)
-    assert np.allclose((column, row), _middle_of_colour(heatmap), atol=within)
+    assert np.allclose(square, [*line.min(axis=0), *line.max(axis=0)], atol=within)
+    assert np.allclose((column, row), _middle_of_colour(_picture(built["heatmap"])), atol=within)
+    _check_page(_picture(built["summary"]), planted)
 
 
-def _results(dataset: Dataset, model: Model) -> tuple[np.ndarray, np.ndarray]:
-    """Return the points of the only region, and the picture."""
+def _check_print(planted: Planted, model: Model, run_tool: Callable[..., Any]) -> None:
+    """Compare what a printer makes of the page with the square."""
+    dataset = pydicom.dcmread(io.BytesIO(_results(planted.dataset(), model, ("pdf",))["pdf"]))
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "page.pdf"
+        page.write_bytes(dataset.EncapsulatedDocument[: dataset.EncapsulatedDocumentLength])
+        assert 0 == run_tool("pdftoppm", "-r", "150", "-png", "-singlefile", page, Path(folder) / "shown").returncode
+        shown = cv2.imread(f"{folder}/shown.png")
+    _check_page(np.ascontiguousarray(shown[..., ::-1]), planted)
+
+
+def _check_page(page: np.ndarray, planted: Planted) -> None:
+    """Compare the bright square of the film on the left, and the colour on the right, with the square."""
+    within = 0.02 * planted.columns
+    half = page.shape[1] // 2
+    film, film_scale = _on_page(page[:, :half], planted)
+    shown, map_scale = _on_page(page[:, half:], planted)
+    assert np.allclose(planted.middle, film_scale(_middle(film.min(axis=2) > 160)), atol=within), "the film"
+    assert np.allclose(planted.middle, map_scale(_middle(_is_coloured(shown))), atol=within), "the map"
+
+
+def _on_page(half: np.ndarray, planted: Planted) -> tuple[np.ndarray, Callable[[Place], Place]]:
+    """Return the picture of the film without its padding, and what turns a place on it into one on the film.
+
+    It is found by the grey of its ground, of which no other place of a page has so much: nothing here follows the
+    layout.
+    """
+    grey = np.ptp(half.astype(int), axis=2) <= 2
+    ground = grey & (np.abs(half[..., 0].astype(int) - SHOWN_GROUND) <= 3)
+    _, _, boxes, _ = cv2.connectedComponentsWithStats(ground.astype(np.uint8))
+    left, top, width, height, _ = max(boxes[1:], key=lambda box: box[cv2.CC_STAT_AREA])
+    across, down = round(planted.border * planted.columns), round(planted.border * planted.rows)
+    columns, rows = planted.columns - 2 * across, planted.rows - 2 * down
+
+    def on_film(place: Place) -> Place:
+        return across + place[0] / width * columns, down + place[1] / height * rows
+
+    return half[top : top + height, left : left + width], on_film
+
+
+def _results(dataset: Dataset, model: Model, kinds: tuple[str, ...]) -> dict[str, bytes]:
     film = to_radiograph(dataset)
     prepared = model.prepare(film)
     (answer,) = model.predict([prepared])
     prediction = model.prediction(prepared, answer)
     request = ReportRequest(dataset, display_pixels(film), prediction, EQUIPMENT, MADE_AT)
-    built = {one.kind: one.content for one in build_results(request, ("heatmap", "report"))}
-    (group,) = hd.sr.srread(io.BytesIO(built["report"])).content.get_planar_roi_measurement_groups()
-    return group.roi.value, pydicom.dcmread(io.BytesIO(built["heatmap"])).pixel_array
+    return {one.kind: one.content for one in build_results(request, kinds)}
 
 
-def _middle_of_colour(picture: np.ndarray) -> tuple[float, float]:
-    """Return the middle column and row of what is coloured above the band of text."""
-    coloured = np.ptp(picture[: int(0.8 * len(picture))].astype(int), axis=2) > 20
-    rows, columns = np.flatnonzero(coloured.any(axis=1)), np.flatnonzero(coloured.any(axis=0))
+def _line(report: bytes) -> np.ndarray:
+    """Return the points of the only region."""
+    (group,) = hd.sr.srread(io.BytesIO(report)).content.get_planar_roi_measurement_groups()
+    return np.asarray(group.roi.value)
+
+
+def _picture(content: bytes) -> np.ndarray:
+    return pydicom.dcmread(io.BytesIO(content)).pixel_array
+
+
+def _middle_of_colour(picture: np.ndarray) -> Place:
+    """Return the middle of what is coloured above the band of text."""
+    return _middle(_is_coloured(picture[: int(0.8 * len(picture))]))
+
+
+def _is_coloured(picture: np.ndarray) -> np.ndarray:
+    return np.ptp(picture.astype(int), axis=2) > 20
+
+
+def _middle(marked: np.ndarray) -> Place:
+    """Return the middle column and row."""
+    rows, columns = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))
     return (columns[0] + columns[-1] + 1) / 2, (rows[0] + rows[-1] + 1) / 2
 
 
