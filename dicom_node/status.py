@@ -219,7 +219,13 @@ def _delivery(row: Row) -> list[str]:
         proof = escape("; ".join(map(_taken, row["proof"] or ())))
         has_it = f"{row['destination']} has it ({proof or 'it takes none of these objects'})"
         return [f"{_clock(row['accepted_at'])}  {has_it}", *_in_place_of(row["proof"] or ())]
-    return [_undelivered(row), *_in_place_of(row["proof"] or ())]
+    return [_undelivered(row), *_there(row), *_in_place_of(row["proof"] or ())]
+
+
+def _there(row: Row) -> list[str]:
+    """Return what came there beside what did not."""
+    there = [one for one in row["proof"] or () if one["uid"]]
+    return [f"            it has {escape('; '.join(map(_taken, there)))}"] if there else []
 
 
 def _taken(proof: Row) -> str:
@@ -237,7 +243,8 @@ def _undelivered(row: Row) -> str:
     if row["state"] == deliveries.SUPERSEDED:
         return f"          {row['destination']}: a later result came first"
     if row["state"] == deliveries.REJECTED:
-        return f"          [red]{row['destination']} refused it[/]: {escape(row['error'] or '')}"
+        what = "a part" if _there(row) else "it"
+        return f"          [red]{row['destination']} refused {what}[/]: {escape(row['error'] or '')}"
     when = f", again at {_clock(row['next_at'])}" if row["next_at"] else ""
     return f"          {row['destination']} waits, {row['attempts']} attempts{when}: {escape(row['error'] or 'queued')}"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from dicom_node.deliver.errors import RejectedError
 from dicom_node.deliver.port import Acceptance
@@ -12,8 +13,14 @@ from structured_reports.port import ResultObject
 
 REPORT = "report"
 
-PAGES = ("summary", "pdf")
-"""Kinds that say in words and pictures all that a report says."""
+STANDS_FOR: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "summary": frozenset({REPORT}),
+        # Both pictures are Secondary Captures: who takes none of that class sees film and map on the page to print
+        "pdf": frozenset({REPORT, "summary", "heatmap"}),
+    }
+)
+"""Pages, in the order in which they are asked to stand for what was refused, and the kinds that each says all of."""
 
 
 def grouped(results: Sequence[ResultObject], order: Sequence[str]) -> list[list[ResultObject]]:
@@ -50,7 +57,7 @@ def first_taken(group: Sequence[ResultObject], push: Callable[[ResultObject], Ac
 
 
 def said_by_a_page(error: RejectedError, groups: Sequence[Sequence[ResultObject]]) -> tuple[Acceptance, ...]:
-    """Return what was accepted, where nothing but reports was refused and a page came with each of them.
+    """Return what was accepted, where a page that came with each result says all that was refused.
 
     Raises
     ------
@@ -59,7 +66,10 @@ def said_by_a_page(error: RejectedError, groups: Sequence[Sequence[ResultObject]
     """
     wanted = Counter(group[0].kind for group in groups)
     taken = Counter(one.kind for one in error.accepted)
-    page = next((kind for kind in PAGES if taken[kind] == wanted[kind] >= wanted[REPORT]), None)
-    if error.kinds != {REPORT} or page is None:
+    results = max((wanted[kind] for kind in error.kinds), default=0)
+    pages = (page for page, said in STANDS_FOR.items() if error.kinds and error.kinds <= said)
+    page = next((page for page in pages if taken[page] == wanted[page] >= results), None)
+    if page is None:
         raise error
-    return (*error.accepted, Acceptance(REPORT, "", f"not sent, the {page} says the same", warning=str(error)))
+    said = f"not sent, the {page} says the same"
+    return (*error.accepted, *(Acceptance(kind, "", said, warning=str(error)) for kind in sorted(error.kinds)))

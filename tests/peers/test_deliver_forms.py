@@ -28,7 +28,7 @@ from restricted import BOTH, storescp_taking
 from dicom_node.deliver import DestinationUnavailableError, RejectedError
 from dicom_node.deliver.c_store import StorageSCU
 from structured_reports.build import build_results
-from structured_reports.port import DICOM, ResultObject
+from structured_reports.port import DEFAULT_KINDS, DICOM, ResultObject
 
 sys.path.append(str(Path(__file__).parents[1] / "conformance"))
 from films import request_for
@@ -143,6 +143,21 @@ def test_where_no_picture_is_accepted_either_the_delivery_needs_a_person(tmp_pat
     with storescp_taking(tmp_path, {EncapsulatedPDFStorage: BOTH}) as peer, pytest.raises(RejectedError):
         scu = pacs(peer.port)
         scu.deliver(objects(scu))
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("outcome", ["positive", "negative"])
+def test_where_nothing_but_a_page_to_print_is_accepted_it_stands_for_report_and_pictures(
+    tmp_path: Path, outcome: str
+) -> None:
+    made = build_results(request_for("dx", outcome), (*DEFAULT_KINDS, "pdf"), forms=pacs(1).forms)
+    with storescp_taking(tmp_path, {EncapsulatedPDFStorage: BOTH}) as peer:
+        taken = pacs(peer.port).deliver([one for one in made if one.media_type == DICOM])
+
+        assert [EncapsulatedPDFStorage] == received(peer.files(), "DOC")
+    refused = {"report", "summary"} | ({"heatmap"} if outcome == "positive" else set())
+    assert ({"pdf"}, refused) == ({one.kind for one in taken if one.uid}, {one.kind for one in taken if not one.uid})
+    assert all("does not accept Secondary Capture" in one.warning for one in taken if not one.uid)
 
 
 @pytest.mark.peer

@@ -74,6 +74,21 @@ def test_a_pdf_may_stand_for_a_report_where_no_picture_is_sent() -> None:
     assert ["pdf", "report"] == [accepted.kind for accepted in taken]
 
 
+def test_a_pdf_stands_for_report_page_and_map_where_nothing_else_is_taken() -> None:
+    taken = deliver((one("summary", "7"), one("heatmap", "8"), *REPORT, one("pdf", "9")), refusing("1", "2", "7", "8"))
+
+    said = "not sent, the pdf says the same"
+    assert [("pdf", "9", "taken"), *((kind, "", said) for kind in ("heatmap", "report", "summary"))] == [
+        (accepted.kind, accepted.uid, accepted.proof) for accepted in taken
+    ]
+
+
+def test_a_pdf_stands_for_the_pictures_beside_a_report_that_was_taken() -> None:
+    taken = deliver((one("summary", "7"), *REPORT, one("pdf", "9")), refusing("7"))
+
+    assert [("report", "1"), ("pdf", "9"), ("summary", "")] == [(accepted.kind, accepted.uid) for accepted in taken]
+
+
 @pytest.mark.parametrize(
     ("results", "refused"),
     [
@@ -84,6 +99,12 @@ def test_a_pdf_may_stand_for_a_report_where_no_picture_is_sent() -> None:
             (one("summary", "9"), *REPORT, one("report", "3", "comprehensive")), ("1", "2"), id="a report has no page"
         ),
         pytest.param((one("summary", "8"), one("summary", "9"), *REPORT), ("1", "2", "9"), id="a page is missing"),
+        pytest.param((*REPORT, one("gsps", "8"), one("pdf", "9")), ("1", "2", "8"), id="a pdf is no state"),
+        pytest.param(
+            (one("summary", "7"), one("summary", "8"), one("pdf", "9"), *REPORT),
+            ("1", "2", "7", "8"),
+            id="one of two models makes no pdf",
+        ),
     ],
 )
 def test_nothing_stands_for_a_report_where_a_result_would_be_missing(results, refused) -> None:
