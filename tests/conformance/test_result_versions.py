@@ -13,12 +13,14 @@ import httpx
 import pydicom
 import pytest
 from films import MADE_AT, SOURCES
+from pydicom.uid import EnhancedSRStorage
 from test_result_fhir import OPTIONS, _push, server  # noqa: F401 - a fixture
 
 from structured_reports.build import build_results
 from structured_reports.errors import InvalidObjectError
 from structured_reports.fhir.versions import former_report
 from structured_reports.fhir.withdrawal import withdrawn_bundle
+from structured_reports.forms import REPORT_FORMS
 from structured_reports.lifecycle import Cause, FormerResult, Reference, RejectionReason
 from structured_reports.port import DICOM, Refusal, ReportRequest, ResultObject
 from structured_reports.provenance import is_own
@@ -82,19 +84,51 @@ def test_dciodvfy_finds_nothing_in_a_report_with_predecessor(
     assert [] == faults(run_tool, tmp_path / "summary.dcm", later["summary"].content)
 
 
-def test_highdicom_reads_the_title_and_the_instances_of_a_note_back(built, request_of) -> None:
-    sent = references(built("dx", "positive").values())
-    note = note_of(request_of("dx", "positive"), RejectionReason.PATIENT_SAFETY, sent)
-
-    document = hd.ko.KeyObjectSelectionDocument.from_dataset(pydicom.dcmread(io.BytesIO(note.content)))
-
-    assert "113037" == document.content[0].ConceptNameCodeSequence[0].CodeValue
-    assert {one.sop_instance_uid for one in sent} == {
-        one.ReferencedSOPInstanceUID
-        for study in document.CurrentRequestedProcedureEvidenceSequence
+def named(sequence) -> set[str]:
+    """Return the SOP Instance UIDs of hierarchical references (PS3.3 C.17.2.1)."""
+    return {
+        str(one.ReferencedSOPInstanceUID)
+        for study in sequence
         for series in study.ReferencedSeriesSequence
         for one in series.ReferencedSOPSequence
     }
+
+
+# CID 7010; IHE RAD TF, IOCM
+@pytest.mark.parametrize(
+    ("reason", "code", "meaning"),
+    [
+        (RejectionReason.QUALITY, "113001", "Rejected for Quality Reasons"),
+        (RejectionReason.PATIENT_SAFETY, "113037", "Rejected for Patient Safety Reasons"),
+    ],
+)
+def test_highdicom_reads_the_title_and_the_instances_of_a_note_back(reason, code, meaning, built, request_of) -> None:
+    sent = references(built("dx", "positive").values())
+    note = note_of(request_of("dx", "positive"), reason, sent)
+
+    document = hd.ko.KeyObjectSelectionDocument.from_dataset(pydicom.dcmread(io.BytesIO(note.content)))
+
+    (title,) = document.content[0].ConceptNameCodeSequence
+    assert (code, meaning) == (title.CodeValue, title.CodeMeaning)
+    assert {one.sop_instance_uid for one in sent} == named(document.CurrentRequestedProcedureEvidenceSequence)
+
+
+@pytest.mark.parametrize("outcome", ["positive", "refused"])
+def test_every_form_of_a_later_report_names_its_predecessors(outcome, built, request_of) -> None:
+    request = after(request_of("dx", outcome), built("dx", outcome), Cause.RERUN)
+    other = replace(request.former.documents[0], sop_class_uid=str(EnhancedSRStorage), sop_instance_uid="2.25.9")
+    former = replace(request.former, documents=(*request.former.documents, other))
+
+    made = build_results(replace(request, former=former), ("report",), forms=[*REPORT_FORMS, "air-comprehensive-3d"])
+
+    predecessors = [pydicom.dcmread(io.BytesIO(one.content)).PredecessorDocumentsSequence for one in made]
+    assert [{built("dx", outcome)["report"].uid, "2.25.9"}] * 5 == list(map(named, predecessors))
+
+
+def test_a_first_report_names_no_predecessor(built) -> None:
+    report = pydicom.dcmread(io.BytesIO(built("dx", "positive")["report"].content))
+
+    assert "PredecessorDocumentsSequence" not in report
 
 
 def test_the_node_knows_its_own_rejection_note(built, request_of) -> None:
