@@ -114,7 +114,8 @@ def _scu() -> Sequence[str]:
         "`dicom-node probe` proposes all of it and stores nothing, unless it is asked to.",
         "",
         "The report has several forms, each an instance of its own, of which one is sent: the first that is accepted",
-        "in the negotiation and not refused by its status, in the order of the profile of the destination.",
+        "in the negotiation and not refused by its status, in the order of the profile of the destination; what the",
+        "last `dicom-node probe --send-test` showed as refused comes last.",
         "",
         *_table(
             ("profile", "order"),

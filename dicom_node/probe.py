@@ -20,7 +20,9 @@ from dicom_node.errors import SettingsError
 from dicom_node.ledger import probes
 from dicom_node.ledger.database import migrate, writing
 from dicom_node.node import Node
+from dicom_node.quirks import named, quirks, refused_by
 from dicom_node.trial import PATIENT_NAME, trial_objects
+from structured_reports.port import ResultObject
 
 
 def run_probes(node: Node, name: str | None, console: Console, *, send_test: bool) -> bool:
@@ -33,26 +35,41 @@ def run_probes(node: Node, name: str | None, console: Console, *, send_test: boo
     """
     database = node.database()
     migrate(database)  # a node may be probed before it has ever run
+    node.identity()  # and `status` tells of nodes that have one
     answered = True
     for destination in _chosen(node, name):
-        now = datetime.now().astimezone()
-        trial = trial_objects(node.equipment(node.identity()), destination.name, destination.forms, now)
+        with database.connect() as connection:
+            before = probes.of(connection, destination.name)
         try:
-            found = destination.probe(trial if send_test else ())
+            found = destination.probe(_trial(node, destination) if send_test else (), refused_by(before))
         except DeliveryError as error:
             answered = False
             console.print(f"[red]fault[/]  {escape(str(error))}", highlight=False, soft_wrap=True)
             continue
+        row = as_row(found, time.time(), before)
         with writing(database) as connection:
-            probes.keep(connection, destination.name, time.time(), as_row(found))
+            probes.keep(connection, destination.name, time.time(), row)
         _show(destination.name, found, console)
+        for line in quirks(row):
+            console.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
     database.dispose()
     return answered
 
 
-def as_row(found: Capabilities) -> dict[str, Any]:
-    """Return what was found as plain values."""
-    return asdict(found)
+def as_row(found: Capabilities, at: float, before: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what was found as plain values; what an earlier test showed stands until the next one."""
+    row = asdict(found)
+    tried = row.pop("tried")
+    return row | {"test": {"at": at, "tried": tried} if tried else (before or {}).get("test")}
+
+
+def _trial(node: Node, destination: StorageSCU) -> Sequence[ResultObject]:
+    """Return a test object of every kind that some model makes."""
+    models = node.settings.models
+    kinds = {kind for model in models for kind in model.objects}
+    now, equipment = datetime.now().astimezone(), node.equipment(node.identity())
+    points = any(model.heatmap for model in models)
+    return trial_objects(equipment, destination.name, kinds, destination.forms, now, points=points)
 
 
 def _chosen(node: Node, name: str | None) -> Sequence[StorageSCU]:
@@ -80,7 +97,7 @@ def _table(title: str, found: Capabilities) -> Table:
 def _lines(name: str, found: Capabilities) -> Iterator[str]:
     for kind, form in found.sends.items():
         yield f"{kind} is sent as {form}" if form else f"[red]{kind} is not taken in any form[/]"
-    for kind, form, said in found.said:
-        yield f"test patient {PATIENT_NAME}: {kind}{f' ({form})' if form else ''}: {escape(said)}"
-    if found.said:
+    for one in found.tried:
+        yield f"test patient {PATIENT_NAME}: {named(asdict(one))}: {escape(one.said)}"
+    if found.tried:
         yield f"[yellow]delete the test patient {PATIENT_NAME} at {escape(name)}[/]"

@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_node import quirks
 from dicom_node.checkpoint import reached
 from dicom_node.deliver import (
     Acceptance,
@@ -271,7 +272,7 @@ class DeliverStage:
             raise RejectedError(deliveries.not_configured(delivery.destination))
         wanted = [one for one in recorded if destination.takes(_without_content(one))]
         objects = [self._load(delivery, one) for one in _not_in_another_form(wanted, delivery.proof)]
-        return destination.deliver(objects) if objects else ()
+        return quirks.deliver(self.database, destination, objects)
 
     def _load(self, delivery: Delivery, recorded: RecordedResult) -> ResultObject:
         result = self.results.read(recorded)

@@ -18,6 +18,7 @@ from dicom_node.ledger import deliveries, generations, lifecycle, probes, views
 from dicom_node.ledger.database import writing
 from dicom_node.lifecycle import known_study
 from dicom_node.node import Node
+from dicom_node.quirks import quirks
 from dicom_node.study import study_key
 
 Row = dict[str, Any]
@@ -61,7 +62,7 @@ def studies(node: Node, limit: int) -> Report:
     line = ", ".join(f"{count} {what}" for what, count in waiting.items() if count) or "nothing waits"
     broken = [f"[red]the model {escape(name)} cannot be used[/]: {escape(fault)}" for name, fault in faults.items()]
     data = {"studies": rows, "waiting": waiting, "model_faults": dict(faults), "probes": probed}
-    return Report([table, line, *broken, *map(_probe, probed)], data)
+    return Report([table, line, *broken, *(line for row in probed for line in _probe(row))], data)
 
 
 def timings(node: Node) -> Report:
@@ -206,12 +207,13 @@ def _taken_back(row: Row) -> str:
     return "  [red]withdrawn[/]" if row["withdrawn_by"] else ""
 
 
-def _probe(row: Row) -> str:
-    """Return what a destination would be sent, as it was when somebody probed it."""
+def _probe(row: Row) -> list[str]:
+    """Return what a destination would be sent, as it was when somebody probed it, and what is odd about it."""
     sends = row["found"]["sends"]
     told = "; ".join(f"{kind} as {form}" if form else f"[red]no {kind}[/]" for kind, form in sends.items())
     when = datetime.fromtimestamp(row["probed_at"]).strftime("%Y-%m-%d %H:%M")
-    return f"{escape(row['destination'])} takes, probed {when}: {told}"
+    name = escape(row["destination"])
+    return [f"{name} takes, probed {when}: {told}", *(f"  {name}: {escape(one)}" for one in quirks(row["found"]))]
 
 
 def _delivery(row: Row) -> list[str]:

@@ -13,6 +13,9 @@ from structured_reports.port import ResultObject
 
 REPORT = "report"
 
+Refused = Mapping[tuple[str, str], str]
+"""Kind and form of objects that a destination is known to refuse, to how it is known."""
+
 STANDS_FOR: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "summary": frozenset({REPORT}),
@@ -37,8 +40,16 @@ def _in_order(group: list[ResultObject], order: Sequence[str]) -> list[ResultObj
     return wanted or group[:1]
 
 
-def first_taken(group: Sequence[ResultObject], push: Callable[[ResultObject], Acceptance]) -> Acceptance:
+def first_taken(
+    group: Sequence[ResultObject], push: Callable[[ResultObject], Acceptance], last: Refused = MappingProxyType({})
+) -> Acceptance:
     """Return what `push` returns for the first of a group that is not refused.
+
+    Parameters
+    ----------
+    last
+        Why some forms are tried after all others; they are tried, so that nothing is held back by what is known of
+        another day.
 
     Raises
     ------
@@ -48,12 +59,20 @@ def first_taken(group: Sequence[ResultObject], push: Callable[[ResultObject], Ac
         From `push`, at once: nothing is known yet of the form.
     """
     refused: list[str] = []
-    for result in group:
+    put_off = [one for one in group if (one.kind, one.form) in last]
+    for result in sorted(group, key=put_off.__contains__):
+        if result in put_off:
+            put_off.remove(result)
         try:
-            return replace(push(result), form=result.form, refused=tuple(refused))
+            reasons = [f"not tried, {last[one.kind, one.form]}" for one in put_off if _is_before(one, result, group)]
+            return replace(push(result), form=result.form, refused=(*reasons, *refused))
         except RejectedError as error:
             refused.append(str(error))
     raise RejectedError("; ".join(refused), kinds=frozenset({group[0].kind}))
+
+
+def _is_before(one: ResultObject, other: ResultObject, group: Sequence[ResultObject]) -> bool:
+    return group.index(one) < group.index(other)
 
 
 def said_by_a_page(error: RejectedError, groups: Sequence[Sequence[ResultObject]]) -> tuple[Acceptance, ...]:

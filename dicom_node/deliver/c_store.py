@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, count
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -15,14 +16,24 @@ from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
-from dicom_node.deliver.alternatives import first_taken, grouped, said_by_a_page
+from dicom_node.deliver.alternatives import Refused, first_taken, grouped, said_by_a_page
 from dicom_node.deliver.each import each
 from dicom_node.deliver.errors import SLOWLY_S, DestinationUnavailableError, RejectedError
 from dicom_node.deliver.implicit_vr import implicit_vr
 from dicom_node.deliver.message import encoded_data_set, limit_writes, pause_reactor, send, store_request
 from dicom_node.deliver.port import VALID_FROM_BIRTH, Acceptance, Host, Kinds, Name
 from dicom_node.deliver.presentation import accepted_context, contexts, spoken
-from dicom_node.deliver.probe import Capabilities, capabilities, everything
+from dicom_node.deliver.probe import (
+    LATER,
+    NOT_ACCEPTED,
+    REFUSED,
+    TAKEN,
+    WARNED,
+    Capabilities,
+    Tried,
+    capabilities,
+    everything,
+)
 from dicom_node.deliver.status import Verdict, verdict
 from dicom_node.dimse import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, SOCKET_TUNING
 from dicom_node.study import AETitle
@@ -71,7 +82,8 @@ class StorageSCU:
     def takes(self, result: ResultObject) -> bool:
         return result.media_type == DICOM and self._wants(result.kind)
 
-    def deliver(self, results: Sequence[ResultObject]) -> tuple[Acceptance, ...]:
+    def deliver(self, results: Sequence[ResultObject], last: Refused = MappingProxyType({})) -> tuple[Acceptance, ...]:
+        """As `Destination.deliver`; of alternatives those in `last` are tried after the others."""
         if not results:
             return ()
         groups = grouped(results, self._order)
@@ -82,7 +94,7 @@ class StorageSCU:
                 return self._store(assoc, result, next(message_ids))
 
             try:
-                return each(groups, lambda group: first_taken(group, push))
+                return each(groups, lambda group: first_taken(group, push, last))
             except RejectedError as error:
                 return said_by_a_page(error, groups)
 
@@ -96,29 +108,38 @@ class StorageSCU:
             raise RejectedError(f"{self.name}: C-ECHO 0x{status:04X} from {self._peer}")
         return f"{self.name}: C-ECHO 0x0000 from {self._peer} in {(time.monotonic() - started) * 1000:.0f} ms"
 
-    def probe(self, trial: Sequence[ResultObject] = ()) -> Capabilities:
+    def probe(self, trial: Sequence[ResultObject] = (), last: Refused = MappingProxyType({})) -> Capabilities:
         """Return what the peer takes, learned from one association.
 
         Parameters
         ----------
         trial
-            Objects of a test patient; each is stored, and what the peer said is told.
+            Objects of a test patient; each that could be sent is stored, and what the peer said is told.
+        last
+            What deliveries try after all else.
 
         Raises
         ------
         DeliveryError
             There is no association.
         """
+        sent = [one for one in trial if self.takes(one) and one.form in self._order]
         with self._association(everything()) as assoc:
-            said = tuple((one.kind, one.form, self._tried(assoc, one, number)) for number, one in enumerate(trial, 1))
-            return capabilities(assoc, self._order, [kind for kind in KINDS if self._wants(kind)], said)
+            tried = tuple(self._tried(assoc, one, number) for number, one in enumerate(sent, 1))
+            return capabilities(assoc, self._order, [kind for kind in KINDS if self._wants(kind)], tried, last)
 
-    def _tried(self, assoc: Association, result: ResultObject, message_id: int) -> str:
+    def _tried(self, assoc: Association, result: ResultObject, message_id: int) -> Tried:
+        is_accepted = accepted_context(assoc, result) is not None
         try:
             accepted = self._store(assoc, result, message_id)
         except RejectedError as error:
-            return str(error)
-        return f"{accepted.proof}, {accepted.warning}" if accepted.warning else accepted.proof
+            return Tried(result.kind, result.form, REFUSED if is_accepted else NOT_ACCEPTED, str(error))
+        except DestinationUnavailableError as error:
+            if not assoc.is_established:
+                raise
+            return Tried(result.kind, result.form, LATER, str(error))
+        said = f"{accepted.proof}, {accepted.warning}" if accepted.warning else accepted.proof
+        return Tried(result.kind, result.form, WARNED if accepted.warning else TAKEN, said, accepted.warning)
 
     @property
     def _order(self) -> tuple[str, ...]:

@@ -10,11 +10,36 @@ from pynetdicom import build_context
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
+from dicom_node.deliver.alternatives import Refused
 from structured_reports.forms import ENCODINGS, REPORT_FORMS, untitled
 from structured_reports.selection import CREATED
 
+Form = tuple[str, str]
+"""Kind and form."""
+
 SYNTAXES: tuple[str, ...] = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, *ENCODINGS.values())
 """Of which the last are for pictures only."""
+
+
+TAKEN, WARNED, LATER, REFUSED, NOT_ACCEPTED = "taken", "warned", "later", "refused", "not accepted"
+"""What became of a test object; the last: its SOP class was not accepted in the negotiation."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a peer said of an object of the test patient.
+
+    Attributes
+    ----------
+    remark
+        What a person may want to look at although it was taken.
+    """
+
+    kind: str
+    form: str
+    outcome: str
+    said: str
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,15 +56,15 @@ class Capabilities:
         Transfer syntaxes that it accepts of each SOP class that was proposed, in the order of `SYNTAXES`.
     sends
         What it would be sent of each kind of object; empty where it takes none of its forms.
-    said
-        Kind, form and answer of each object that was stored there to try it.
+    tried
+        Objects that were stored there to try it.
     """
 
     implementation: str
     maximum_length: int
     takes: Mapping[str, tuple[str, ...]]
     sends: Mapping[str, str]
-    said: tuple[tuple[str, str, str], ...] = ()
+    tried: tuple[Tried, ...] = ()
 
 
 def everything() -> list[PresentationContext]:
@@ -48,7 +73,7 @@ def everything() -> list[PresentationContext]:
 
 
 def capabilities(
-    assoc: Association, order: Sequence[str], kinds: Collection[str], said: tuple[tuple[str, str, str], ...]
+    assoc: Association, order: Sequence[str], kinds: Collection[str], tried: tuple[Tried, ...], last: Refused
 ) -> Capabilities:
     """Return what the peer accepted on an association that proposed `everything`.
 
@@ -58,16 +83,19 @@ def capabilities(
         Forms in which it is asked to take a result.
     kinds
         Of the objects that are sent there.
+    last
+        What is tried after all else, because an earlier test showed it as refused; a test of now speaks for itself.
     """
     pairs = {(str(c.abstract_syntax), str(c.transfer_syntax[0])) for c in assoc.accepted_contexts if c.as_scu}
     takes = {uid: tuple(one for one in SYNTAXES if (uid, one) in pairs) for uid in _sop_classes()}
     peer = assoc.acceptor
+    known = {(one.kind, one.form) for one in tried if one.outcome == REFUSED} if tried else set(last)
     return Capabilities(
         implementation=str(peer.implementation_version_name or peer.implementation_class_uid or ""),
         maximum_length=int(peer.maximum_length or 0),
         takes=takes,
-        sends={kind: _sent(uid, takes, order) for kind, uid, _, _ in CREATED if kind in kinds},
-        said=said,
+        sends={kind: _sent(kind, uid, takes, order, known) for kind, uid, _, _ in CREATED if kind in kinds},
+        tried=tried,
     )
 
 
@@ -79,14 +107,26 @@ def _syntaxes(sop_class_uid: str) -> tuple[str, ...]:
     return SYNTAXES if sop_class_uid == SecondaryCaptureImageStorage else SYNTAXES[:2]
 
 
-def _sent(sop_class_uid: str, takes: Mapping[str, Sequence[str]], order: Sequence[str]) -> str:
+def _sent(
+    kind: str, sop_class_uid: str, takes: Mapping[str, Sequence[str]], order: Sequence[str], last: Collection[Form]
+) -> str:
     """Return the first form that is taken, in words."""
-    if sop_class_uid in REPORT_FORMS.values():
-        forms = [REPORT_FORMS[untitled(form)] for form in order if untitled(form) in REPORT_FORMS]
-        return next((UID(uid).name for uid in forms if _plain(takes[uid])), "")
-    encoded = [ENCODINGS[form] for form in order if form in ENCODINGS]
-    syntax = next((one for one in encoded if one in takes[sop_class_uid]), None) or _plain(takes[sop_class_uid])
-    return f"{UID(sop_class_uid).name}, {UID(syntax).name}" if syntax else ""
+    is_report = sop_class_uid in REPORT_FORMS.values()
+    words = _reports(takes, order) if is_report else _objects(sop_class_uid, takes[sop_class_uid], order)
+    forms = sorted(words, key=lambda form: (kind, form) in last)
+    return words[forms[0]] if forms else ""
+
+
+def _reports(takes: Mapping[str, Sequence[str]], order: Sequence[str]) -> dict[str, str]:
+    """Return the forms of a report that are taken, in words."""
+    classes = {form: REPORT_FORMS[untitled(form)] for form in order if untitled(form) in REPORT_FORMS}
+    return {form: UID(uid).name for form, uid in classes.items() if _plain(takes[uid])}
+
+
+def _objects(sop_class_uid: str, taken: Sequence[str], order: Sequence[str]) -> dict[str, str]:
+    """Return the forms of any other object that are taken, in words."""
+    syntaxes = {form: ENCODINGS[form] for form in order if form in ENCODINGS} | {"": _plain(taken)}
+    return {form: f"{UID(sop_class_uid).name}, {UID(uid).name}" for form, uid in syntaxes.items() if uid in taken}
 
 
 def _plain(syntaxes: Sequence[str]) -> str:

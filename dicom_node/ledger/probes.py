@@ -17,6 +17,14 @@ def keep(connection: sa.Connection, destination: str, probed_at: float, found: R
     connection.execute(sa.insert(probe).values(destination=destination, probed_at=probed_at, found=found))
 
 
+def of(connection: sa.Connection, destination: str) -> Row | None:
+    """Return what the newest probe of a destination found; None where it was never probed."""
+    found: Row | None = connection.execute(
+        sa.select(probe.c.found).where(probe.c.destination == destination)
+    ).scalar_one_or_none()
+    return found
+
+
 def newest(connection: sa.Connection) -> list[Row]:
     """Return the destinations that were probed, by name."""
     return [row._asdict() for row in connection.execute(sa.select(probe).order_by(probe.c.destination))]

@@ -258,7 +258,7 @@ def test_a_probe_tells_which_kinds_the_peer_takes_in_no_form(tmp_path: Path) -> 
 def test_a_probe_with_test_objects_tells_what_the_peer_said_of_each() -> None:
     with scp_refusing(0xC000, [EnhancedSRStorage]) as (port, _):
         scu = pacs(port)
-        said = {form: words for kind, form, words in scu.probe(objects(scu)).said if kind == "report"}
+        said = {one.form: one.said for one in scu.probe(objects(scu)).tried if one.kind == "report"}
 
     assert ("C-STORE 0x0000", True) == (said["comprehensive"], "0xC000" in said["enhanced"])
     assert {one.form for one in objects(scu) if one.kind == "report" and one.media_type == DICOM} == set(said)

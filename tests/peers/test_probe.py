@@ -56,7 +56,8 @@ def test_test_objects_name_a_test_patient_and_no_finding(tmp_path: Path) -> None
         stored = [dcmread(path) for path in peer.files()]
 
     assert {("TEST^DICOM-NODE", "DICOM-NODE-TEST")} == {(str(ds.PatientName), ds.PatientID) for ds in stored}
-    assert {"AI summary not performed", "AI report not performed"} == {ds.SeriesDescription for ds in stored}
+    descriptions = {ds.SeriesDescription for ds in stored}
+    assert {"AI summary not performed", "AI report not performed", "AI heatmap phantom"} == descriptions
     assert "test patient TEST^DICOM-NODE: report (basic-text): C-STORE 0x0000" in probed.stdout
     assert "delete the test patient" in probed.stdout
 

@@ -62,6 +62,31 @@ def test_the_next_is_sent_where_one_is_refused() -> None:
     assert [("2", "enhanced", ("no 1",))] == [(a.uid, a.form, a.refused) for a in deliver(REPORT, refusing("1"))]
 
 
+KNOWN = {("report", "comprehensive"): "refused at the test of 2026-01-02: 0xC000"}
+
+
+def test_what_is_known_to_be_refused_is_tried_last_and_the_ledger_is_told() -> None:
+    taken = first_taken(REPORT, refusing(), KNOWN)
+
+    assert ("2", ("not tried, refused at the test of 2026-01-02: 0xC000",)) == (taken.uid, taken.refused)
+
+
+def test_what_is_known_to_be_refused_is_tried_where_all_else_is_refused_now() -> None:
+    taken = first_taken(REPORT, refusing("2"), KNOWN)
+
+    assert ("1", "comprehensive", ("no 2",)) == (taken.uid, taken.form, taken.refused)
+
+
+def test_where_every_form_is_known_to_be_refused_all_are_tried_in_their_order() -> None:
+    taken = first_taken(REPORT, refusing("1"), KNOWN | {("report", "enhanced"): "refused too"})
+
+    assert ("2", ("no 1",)) == (taken.uid, taken.refused)
+
+
+def test_what_would_have_come_later_anyway_is_not_told() -> None:
+    assert () == first_taken(REPORT, refusing(), {("report", "enhanced"): "refused"}).refused
+
+
 def test_a_page_may_stand_for_a_report() -> None:
     taken = deliver((one("summary", "9"), *REPORT), refusing("1", "2"))
 
