@@ -8,7 +8,6 @@ from io import BytesIO
 
 from pydicom import dcmread
 
-from inference.types import Prediction
 from structured_reports import codes
 from structured_reports.basic_text import basic_text
 from structured_reports.encodings import encoded, is_picture
@@ -16,7 +15,8 @@ from structured_reports.envelope import REPORT, code_item
 from structured_reports.forms import BASIC_TEXT, COMPREHENSIVE, ENCODINGS, REPORT_FORMS, is_air, untitled
 from structured_reports.header import read_header
 from structured_reports.part10 import sealed
-from structured_reports.port import ReportRequest, ResultObject
+from structured_reports.port import Refusal, ReportRequest, ResultObject
+from structured_reports.unmeasured_report import unmeasured_report
 
 
 def alternatives(
@@ -43,10 +43,14 @@ def _restamped(first: ResultObject, form: str, request: ReportRequest) -> Result
 
     Its tree holds nothing that only one of the three SOP classes allows (PS3.3 A.35.2, A.35.3, A.35.13).
     """
-    dataset = dcmread(BytesIO(first.content))
+    header = read_header(request.source)
+    if is_air(form) and isinstance(request.outcome, Refusal):
+        # Under the title of a measurement report another tree says that nothing was measured
+        dataset = unmeasured_report(request, request.outcome, header)
+    else:
+        dataset = dcmread(BytesIO(first.content))
+        del dataset.SOPInstanceUID  # which follows from all the rest
+        if is_air(form):
+            dataset.ConceptNameCodeSequence = [code_item(codes.IMAGING_MEASUREMENT_REPORT)]
     dataset.SOPClassUID = REPORT_FORMS[untitled(form)]
-    # What says that no AI was performed is no measurement report, whoever asks
-    if is_air(form) and isinstance(request.outcome, Prediction):
-        dataset.ConceptNameCodeSequence = [code_item(codes.IMAGING_MEASUREMENT_REPORT)]
-    del dataset.SOPInstanceUID  # which follows from all the rest
-    return sealed(first.kind, dataset, read_header(request.source))
+    return sealed(first.kind, dataset, header)

@@ -50,7 +50,7 @@ def _measurement_tree(
     """Return TID 1500 with the image library and the notice, which the template leaves open."""
     root: Dataset = sr.MeasurementReport(
         observation_context=observer(request.equipment),
-        procedure_reported=[concept(code) for code in _procedures(request, header)],
+        procedure_reported=[concept(code) for code in procedures(request, header)],
         imaging_measurements=measurement_groups(request, prediction, header, map_object),
         title=concept(_title(request)),
         language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(concept(codes.ENGLISH)),
@@ -73,9 +73,13 @@ def _title(request: ReportRequest) -> Code:
 
 
 def text_title(request: ReportRequest) -> Code:
-    """Return the title of a report that is read as text; what was refused need not be of a chest."""
-    is_of_film = isinstance(request.outcome, Prediction) and request.slices is None
-    return codes.CHEST_CAD_REPORT if is_of_film else codes.IMAGING_REPORT
+    """Return the title of a report that is read as text."""
+    return codes.CHEST_CAD_REPORT if _is_of_chest_film(request) else codes.IMAGING_REPORT
+
+
+def _is_of_chest_film(request: ReportRequest) -> bool:
+    """Return whether a film was read; what was refused need not be of a chest."""
+    return isinstance(request.outcome, Prediction) and request.slices is None
 
 
 def _refusal_tree(request: ReportRequest, refusal: Refusal, header: SourceHeader) -> Dataset:
@@ -101,9 +105,9 @@ def not_performed(refusal: Refusal) -> list[sr.ContentItem]:
     ]
 
 
-def _procedures(request: ReportRequest, header: SourceHeader) -> list[Code]:
-    """Return the procedure as the source codes it; a film without code is a chest radiograph to this node."""
-    uncoded = codes.CHEST_RADIOGRAPH if request.slices is None else codes.DIAGNOSTIC_IMAGING
+def procedures(request: ReportRequest, header: SourceHeader) -> list[Code]:
+    """Return the procedure as the source codes it; a film without code that was read is a chest radiograph."""
+    uncoded = codes.CHEST_RADIOGRAPH if _is_of_chest_film(request) else codes.DIAGNOSTIC_IMAGING
     items = header.get("ProcedureCodeSequence") or ()
     found = [
         Code(str(item.CodeValue), str(item.CodingSchemeDesignator), str(item.CodeMeaning))
@@ -132,7 +136,7 @@ def document(request: ReportRequest, header: SourceHeader, root: Dataset, map_ob
 
 
 def _performed(request: ReportRequest, header: SourceHeader) -> list[Dataset]:
-    return [code_item(code) for code in _procedures(request, header)]
+    return [code_item(code) for code in procedures(request, header)]
 
 
 def _evidence(request: ReportRequest, header: SourceHeader, map_object: ResultObject | None) -> Dataset:

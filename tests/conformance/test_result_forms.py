@@ -104,6 +104,16 @@ def test_highdicom_reads_a_result_below_the_threshold_back_from_every_tree(sourc
     assert (12.34, []) == (score.value, content.get_planar_roi_measurement_groups())
 
 
+@pytest.mark.parametrize(("source", "form"), list(product(SOURCES, AIR)))
+def test_highdicom_reads_a_measurement_report_without_measurement_where_no_ai_was_performed(
+    source, form, form_of
+) -> None:
+    content = hd.sr.srread(io.BytesIO(form_of(source, "refused", "report", form).content)).content
+
+    assert isinstance(content, hd.sr.MeasurementReport)
+    assert [] == [*content.get_image_measurement_groups(), *content.get_planar_roi_measurement_groups()]
+
+
 @pytest.mark.parametrize(("source", "outcome", "form"), list(product(SOURCES, OUTCOMES, OTHERS)))
 def test_every_form_names_the_patient_as_the_film_does(source, outcome, form, header_of, form_of) -> None:
     read = pydicom.dcmread(io.BytesIO(form_of(source, outcome, "report", form).content))

@@ -81,10 +81,41 @@ def test_ihe_ai_results_has_one_title_with_and_without_a_region(form, positive, 
     assert {"126000"} == titles
 
 
-def test_what_says_that_no_ai_was_performed_is_no_measurement_report(request_of) -> None:
-    titles = {read(one).ConceptNameCodeSequence[0].CodeValue for one in forms_of(request_of(), "report").values()}
+def test_ihe_ai_results_has_that_title_too_where_no_ai_was_performed(request_of) -> None:
+    forms = forms_of(request_of(), "report")
+    titles = {form: read(one).ConceptNameCodeSequence[0].CodeValue for form, one in forms.items()}
 
-    assert "126000" not in titles
+    # A plain text has one title, whoever asks
+    other = titles["comprehensive"]
+    assert titles == {form: "126000" if form.startswith("air-") else other for form in titles}
+    assert "126000" != other
+
+
+@pytest.mark.parametrize("form", [form for form in AIR if form != "basic-text"])
+def test_a_measurement_report_without_measurement_says_why_in_qualitative_evaluations(form, request_of) -> None:
+    report = read(forms_of(request_of(), "report")[form])
+    named = {item.ConceptNameCodeSequence[0].CodeValue: item for item in report.ContentSequence}
+
+    # TID 1500, rows 4, 5 and 12; no row 6, which holds measurements
+    assert {"121058", "111028", "C0034375"} == {"121058", "111028", "126010", "C0034375"} & set(named)
+    why = [one.ConceptCodeSequence[0].CodeMeaning for one in named["C0034375"].ContentSequence[:2]]
+    first = read(forms_of(request_of(), "report")["comprehensive"])
+    assert why == [one.ConceptCodeSequence[0].CodeMeaning for one in first.ContentSequence if _says_why(one)]
+    assert "Not performed" == why[0]
+
+
+def test_what_was_refused_and_names_no_procedure_is_called_no_chest_film(request_of) -> None:
+    request = request_of()
+    if "ProcedureCodeSequence" in request.source:
+        del request.source.ProcedureCodeSequence
+    items = read(forms_of(request, "report")["air-comprehensive"]).ContentSequence
+
+    (procedure,) = [one for one in items if one.ConceptNameCodeSequence[0].CodeValue == "121058"]
+    assert "18748-4" == procedure.ConceptCodeSequence[0].CodeValue
+
+
+def _says_why(item: Dataset) -> bool:
+    return item.ValueType == "CODE" and item.ConceptNameCodeSequence[0].CodeValue == "111065"
 
 
 def test_where_the_title_is_the_same_so_is_the_instance(positive) -> None:
