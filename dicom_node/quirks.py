@@ -16,7 +16,7 @@ from pydicom.uid import UID, ImplicitVRLittleEndian
 
 from dicom_node.deliver import Acceptance, Destination
 from dicom_node.deliver.c_store import StorageSCU
-from dicom_node.deliver.probe import REFUSED, TAKEN, WARNED
+from dicom_node.deliver.probe import NOT_TAKEN, WARNED
 from dicom_node.ledger import probes
 from structured_reports.port import ResultObject
 
@@ -45,7 +45,7 @@ def refused_by(found: Row | None) -> Mapping[tuple[str, str], str]:
     test = (found or {}).get("test")
     if not test:
         return {}
-    refused = [one for one in test["tried"] if one["outcome"] == REFUSED]
+    refused = [one for one in test["tried"] if one["outcome"] in NOT_TAKEN]
     reason = f"refused at the test of {day(test['at'])}"
     return {(one["kind"], one["form"]): f"{reason}: {one['said']}" for one in refused}
 
@@ -57,9 +57,9 @@ def quirks(found: Row) -> Iterator[str]:
         yield f"takes {UID(ImplicitVRLittleEndian).name} only"
     test = found.get("test") or {"tried": ()}
     for one in test["tried"]:
-        if one["outcome"] in (TAKEN, WARNED) and one["remark"]:
+        if one["outcome"] == WARNED:
             yield f"{named(one)}, test of {day(test['at'])}: {one['remark']}"
-        elif one["outcome"] == REFUSED:
+        elif one["outcome"] in NOT_TAKEN:
             yield f"{named(one)}: negotiated and then refused at the test of {day(test['at'])}: {one['said']}"
 
 

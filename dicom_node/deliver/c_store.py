@@ -24,6 +24,7 @@ from dicom_node.deliver.message import encoded_data_set, limit_writes, pause_rea
 from dicom_node.deliver.port import VALID_FROM_BIRTH, Acceptance, Host, Kinds, Name
 from dicom_node.deliver.presentation import accepted_context, contexts, spoken
 from dicom_node.deliver.probe import (
+    ENDED,
     LATER,
     NOT_ACCEPTED,
     REFUSED,
@@ -109,7 +110,7 @@ class StorageSCU:
         return f"{self.name}: C-ECHO 0x0000 from {self._peer} in {(time.monotonic() - started) * 1000:.0f} ms"
 
     def probe(self, trial: Sequence[ResultObject] = (), last: Refused = MappingProxyType({})) -> Capabilities:
-        """Return what the peer takes, learned from one association.
+        """Return what the peer takes, learned from one association; from another wherever a test object ends it.
 
         Parameters
         ----------
@@ -123,10 +124,17 @@ class StorageSCU:
         DeliveryError
             There is no association.
         """
-        sent = [one for one in trial if self.takes(one) and one.form in self._order]
-        with self._association(everything()) as assoc:
-            tried = tuple(self._tried(assoc, one, number) for number, one in enumerate(sent, 1))
-            return capabilities(assoc, self._order, [kind for kind in KINDS if self._wants(kind)], tried, last)
+        waiting = [one for one in trial if self.takes(one) and one.form in self._order]
+        kinds = [kind for kind in KINDS if self._wants(kind)]
+        tried: list[Tried] = []
+        while True:
+            with self._association(everything()) as assoc:
+                while waiting:
+                    tried.append(self._tried(assoc, waiting.pop(0), len(tried) + 1))
+                    if not assoc.is_established:
+                        break
+                else:
+                    return capabilities(assoc, self._order, kinds, tuple(tried), last)
 
     def _tried(self, assoc: Association, result: ResultObject, message_id: int) -> Tried:
         is_accepted = accepted_context(assoc, result) is not None
@@ -135,9 +143,7 @@ class StorageSCU:
         except RejectedError as error:
             return Tried(result.kind, result.form, REFUSED if is_accepted else NOT_ACCEPTED, str(error))
         except DestinationUnavailableError as error:
-            if not assoc.is_established:
-                raise
-            return Tried(result.kind, result.form, LATER, str(error))
+            return Tried(result.kind, result.form, LATER if assoc.is_established else ENDED, str(error))
         said = f"{accepted.proof}, {accepted.warning}" if accepted.warning else accepted.proof
         return Tried(result.kind, result.form, WARNED if accepted.warning else TAKEN, said, accepted.warning)
 

@@ -21,8 +21,12 @@ SYNTAXES: tuple[str, ...] = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, *EN
 """Of which the last are for pictures only."""
 
 
-TAKEN, WARNED, LATER, REFUSED, NOT_ACCEPTED = "taken", "warned", "later", "refused", "not accepted"
-"""What became of a test object; the last: its SOP class was not accepted in the negotiation."""
+TAKEN, WARNED, LATER, NOT_ACCEPTED = "taken", "warned", "later", "not accepted"
+REFUSED, ENDED = "refused", "ended"
+"""What became of a test object: `NOT_ACCEPTED` in the negotiation, `ENDED` the association."""
+
+NOT_TAKEN = (REFUSED, ENDED)
+"""What a peer answers to an object that it accepted in the negotiation, and may again."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def capabilities(
     pairs = {(str(c.abstract_syntax), str(c.transfer_syntax[0])) for c in assoc.accepted_contexts if c.as_scu}
     takes = {uid: tuple(one for one in SYNTAXES if (uid, one) in pairs) for uid in _sop_classes()}
     peer = assoc.acceptor
-    known = {(one.kind, one.form) for one in tried if one.outcome == REFUSED} if tried else set(last)
+    known = {(one.kind, one.form) for one in tried if one.outcome in NOT_TAKEN} if tried else set(last)
     return Capabilities(
         implementation=str(peer.implementation_version_name or peer.implementation_class_uid or ""),
         maximum_length=int(peer.maximum_length or 0),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from peers import HOST
+from peers import HOST, free_port
 from pydicom.uid import (
     ComprehensiveSRStorage,
     EncapsulatedPDFStorage,
@@ -18,6 +20,8 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
     SegmentationStorage,
 )
+from pynetdicom import AE, evt
+from pynetdicom.presentation import StoragePresentationContexts
 from rich.console import Console
 from test_deliver_forms import objects, pacs, scp_refusing
 
@@ -138,6 +142,40 @@ def test_a_peer_that_cannot_take_one_object_for_now_is_asked_about_the_others(tm
 
     assert "report (enhanced): pacs: report: C-STORE 0xA700" in said
     assert EncapsulatedPDFStorage in taken
+
+
+@contextmanager
+def scp_aborting(sop_class: str) -> Iterator[tuple[int, list[str]]]:
+    """Serve C-STORE, and end the association at an object of a SOP class; yield the port and what was taken."""
+    taken: list[str] = []
+
+    def answer(event: evt.Event) -> int:
+        if event.request.AffectedSOPClassUID == sop_class:
+            event.assoc.abort()
+        else:
+            taken.append(str(event.request.AffectedSOPClassUID))
+        return 0x0000
+
+    ae = AE("STORESCP")
+    ae.supported_contexts = StoragePresentationContexts
+    port = free_port()
+    server = ae.start_server((HOST, port), block=False, evt_handlers=[(evt.EVT_C_STORE, answer)])
+    try:
+        yield port, taken
+    finally:
+        server.shutdown()
+
+
+def test_a_peer_that_ends_the_association_at_a_form_is_asked_about_the_rest_and_sent_another(tmp_path: Path) -> None:
+    with scp_aborting(ComprehensiveSRStorage) as (port, taken):
+        said = probed(tmp_path, port)
+        tested = set(taken)
+        report = report_of(tmp_path, port)
+
+    assert "report is sent as Enhanced SR Storage" in said
+    assert {EnhancedSRStorage, KeyObjectSelectionDocumentStorage} <= tested
+    assert "enhanced" == report["form"]
+    assert "ended the association" in report["refused"][0]
 
 
 def _report_classes() -> list[str]:
