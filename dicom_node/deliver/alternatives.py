@@ -18,7 +18,7 @@ Refused = Mapping[tuple[str, str], str]
 
 STANDS_FOR: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "summary": frozenset({REPORT}),
+        "summary": frozenset({REPORT, "pdf"}),
         # Both pictures are Secondary Captures: who takes none of that class sees film and map on the page to print
         "pdf": frozenset({REPORT, "summary", "heatmap"}),
     }

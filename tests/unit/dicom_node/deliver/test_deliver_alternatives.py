@@ -108,6 +108,15 @@ def test_a_pdf_stands_for_report_page_and_map_where_nothing_else_is_taken() -> N
     ]
 
 
+def test_a_summary_page_stands_for_the_page_to_print_which_comes_after_it() -> None:
+    taken = deliver((one("summary", "7"), *REPORT, one("pdf", "9")), refusing("1", "2", "9"))
+
+    said = "not sent, the summary says the same"
+    assert [("summary", "7", "taken"), ("pdf", "", said), ("report", "", said)] == [
+        (accepted.kind, accepted.uid, accepted.proof) for accepted in taken
+    ]
+
+
 def test_a_pdf_stands_for_the_pictures_beside_a_report_that_was_taken() -> None:
     taken = deliver((one("summary", "7"), *REPORT, one("pdf", "9")), refusing("7"))
 
@@ -124,6 +133,7 @@ def test_a_pdf_stands_for_the_pictures_beside_a_report_that_was_taken() -> None:
             (one("summary", "9"), *REPORT, one("report", "3", "comprehensive")), ("1", "2"), id="a report has no page"
         ),
         pytest.param((one("summary", "8"), one("summary", "9"), *REPORT), ("1", "2", "9"), id="a page is missing"),
+        pytest.param((*REPORT, one("pdf", "9")), ("9",), id="a page to print that is wanted without a summary"),
         pytest.param((*REPORT, one("gsps", "8"), one("pdf", "9")), ("1", "2", "8"), id="a pdf is no state"),
         pytest.param(
             (one("summary", "7"), one("summary", "8"), one("pdf", "9"), *REPORT),
@@ -133,5 +143,5 @@ def test_a_pdf_stands_for_the_pictures_beside_a_report_that_was_taken() -> None:
     ],
 )
 def test_nothing_stands_for_a_report_where_a_result_would_be_missing(results, refused) -> None:
-    with pytest.raises(RejectedError, match="no 1; no 2"):
+    with pytest.raises(RejectedError, match=r"no 1; no 2|no 9"):
         deliver(results, refusing(*refused))
