@@ -20,6 +20,8 @@ from dicom_node.lifecycle import known_study
 from dicom_node.node import Node
 from dicom_node.quirks import quirks
 from dicom_node.study import study_key
+from inference.types import ReferenceCase
+from structured_reports.text import case_line
 
 Row = dict[str, Any]
 
@@ -189,12 +191,8 @@ def _reading(row: Row) -> list[str]:
     if familiarity := row["familiarity"]:
         distance = familiarity["distance"]
         lines.append(f"            distance {distance:.2f} from the films that it knows; it accepts up to 1.00")
-        lines += [f"            like {_case(one)}" for one in familiarity["nearest"]]
+        lines += [f"            like {escape(case_line(ReferenceCase(**one)))}" for one in familiarity["nearest"]]
     return lines + [f"            see {escape(one)}" for one in row["literature"] or ()]
-
-
-def _case(case: Row) -> str:
-    return escape(f"{case['label']} ({case['source']}), similarity {case['similarity']:.2f}")
 
 
 def _object(row: Row) -> str:
