@@ -234,7 +234,7 @@ def test_each_model_has_a_result_set_and_one_that_refuses_keeps_no_other_back(
     assert ["Doe 2020"] == generation["readings"][0]["literature"]
     told = "\n".join(map(str, explain(Node(load_settings(data_dir=tmp_path)), INSTANCE.study_uid).tables))
     assert "distance 0.40 from the films that it knows; it accepts up to 1.00" in told
-    assert "like pneumonia (NIH 1), similarity 0.90" in told
+    assert "like pneumonia (NIH 1, similarity 0.90)" in told
     assert "see Doe 2020" in told
     assert "c 1 gave no result: ViewPosition: LL" in told
 
