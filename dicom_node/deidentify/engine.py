@@ -69,7 +69,7 @@ def _deidentified(dataset: Dataset, profile: Profile, pseudonyms: Pseudonyms) ->
     if "BodyPartExamined" in dataset and "BodyPartExamined" not in made and not _SIDES & set(made.dir()):
         made.Laterality = ""  # 2C: whether the part is one of a pair is known no more (PS3.3 C.7.3.1)
     made.file_meta = file_meta(made, dataset)
-    sign(made, profile)
+    sign(made, profile, moved=rules.shift is not None)
     return Deidentified(made, tuple(walk.acted))
 
 

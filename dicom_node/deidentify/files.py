@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +15,7 @@ from dicom_node.deidentify.engine import deidentify
 from dicom_node.deidentify.frame_comments import comments, is_harmless
 from dicom_node.deidentify.image_kinds import is_image
 from dicom_node.deidentify.links import links_of
+from dicom_node.deidentify.person import text_of
 from dicom_node.deidentify.pixel_stream import (
     PixelElement,
     PixelStreamError,
@@ -25,12 +27,13 @@ from dicom_node.deidentify.pixel_text import TextDetector, places_in
 from dicom_node.deidentify.pixels import Blank, Refuse, decide
 from dicom_node.deidentify.profile import Option, Profile
 from dicom_node.deidentify.pseudonyms import Pseudonyms
-from dicom_node.deidentify.reading import blanked, has_surplus, opened
+from dicom_node.deidentify.reading import blanked, opened, require_length, require_order
 from dicom_node.deidentify.refusal import RefusedError
 from dicom_node.deidentify.rules import PixelRules
 from dicom_node.deidentify.vault import Vault
 from dicom_node.deidentify.verdicts import Acted
 from dicom_node.deidentify.writing import encoded, keep, stands
+from dicom_node.errors import NodeError
 
 # What an option retains on purpose is no leak.
 _RETAINED = {
@@ -40,6 +43,7 @@ _RETAINED = {
     Option.RETAIN_INSTITUTION_IDENTITY: Kind.INSTITUTION,
 }
 _MOST_PLACES = 3
+_UID = re.compile(r"(?=.{1,64}$)[0-9]+(?:\.[0-9]+)*")
 _STUDY = Tag("StudyInstanceUID")
 
 
@@ -95,6 +99,12 @@ class Deidentifier:
         except (RefusedError, PixelStreamError) as error:
             code = error.code if isinstance(error, RefusedError) else "truncated"
             raise RefusedError(code, str(error), self._study(original)) from error
+        except (NodeError, OSError):
+            raise
+        except Exception as error:
+            # pydicom raises nearly anything at a malformed value, and its message quotes it.
+            why = f"a value of its header is none of its kind ({type(error).__name__})"
+            raise RefusedError("malformed", why, self._study(original)) from error
 
     def _written(self, source: BinaryIO, original: Dataset, target: Path) -> Written:
         profile, header = self.profile, original
@@ -106,8 +116,9 @@ class Deidentifier:
             source, header = blanked(source, original, element, decision.rectangles)
             element = pixel_element(source, header)
             profile = replace(profile, options=profile.options | {Option.CLEAN_PIXEL_DATA})
-        if has_surplus(header, element):
-            raise RefusedError("surplus", "Pixel Data (7FE0,0010) is longer than its image (PS3.5 8.1.1)")
+        require_length(header, element)
+        if element is not None:
+            require_order(source, header, element)
         if element is not None and element.length is None:
             _require_no_comment(source, element)
         if self.detector and element is not None:
@@ -155,7 +166,8 @@ class Deidentifier:
 
     def _study(self, original: Dataset) -> str:
         only = Dataset({tag: original.get_item(tag) for tag in original.keys() & {_STUDY}})
-        return str(deidentify(only, self.profile, self.pseudonyms).dataset.get("StudyInstanceUID", ""))
+        study = str(deidentify(only, self.profile, self.pseudonyms).dataset.get("StudyInstanceUID", ""))
+        return study if _UID.fullmatch(study) else ""
 
 
 def _require_no_comment(source: BinaryIO, element: PixelElement) -> None:
@@ -165,5 +177,16 @@ def _require_no_comment(source: BinaryIO, element: PixelElement) -> None:
 
 
 def _place(made: Dataset) -> Path:
-    names = (made.get(key) for key in ("PatientID", "StudyInstanceUID", "SeriesInstanceUID"))
-    return Path(*(str(name or "unknown") for name in names), f"{made.SOPInstanceUID}.dcm")
+    """Return the place of an instance under the target.
+
+    Raises
+    ------
+    RefusedError
+        A UID that the profile retains is none (PS3.5 9.1): what a sender chose becomes no path.
+    """
+    uids = {keyword: text_of(made, keyword) for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")}
+    for keyword, uid in uids.items():
+        if uid and not _UID.fullmatch(uid):
+            raise RefusedError("malformed", f"{keyword} is not one UID (PS3.5 9.1)")
+    study, series, instance = (uid or "unknown" for uid in uids.values())
+    return Path(text_of(made, "PatientID") or "unknown", study, series, f"{instance}.dcm")

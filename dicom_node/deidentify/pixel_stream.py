@@ -91,6 +91,18 @@ def fragment_heads(source: BinaryIO, element: PixelElement, size: int = 1 << 16)
     source.seek(position)
 
 
+def skip_pixels(source: BinaryIO, element: PixelElement) -> None:
+    """Go past a pixel element."""
+    if element.length is not None:
+        source.seek(element.length, os.SEEK_CUR)
+        return
+    while len(head := source.read(8)) == len(element.header[:8]):
+        group, number, length = struct.unpack(element.order + "HHL", head)
+        if (group, number) != _ITEM:
+            return
+        source.seek(length, os.SEEK_CUR)
+
+
 def copy_bytes(source: BinaryIO, target: BinaryIO, length: int) -> None:
     """Copy so many bytes, a piece at a time.
 

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 from pydicom import config, dcmread
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_dataset
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -20,7 +20,7 @@ from pydicom.uid import (
 )
 
 from dicom_node.deidentify.blanking import blank
-from dicom_node.deidentify.pixel_stream import PixelElement, copy_bytes, exactly
+from dicom_node.deidentify.pixel_stream import PixelElement, copy_bytes, exactly, skip_pixels
 from dicom_node.deidentify.rectangles import Rectangle
 from dicom_node.deidentify.refusal import RefusedError
 from dicom_node.deidentify.stored_pixels import StoredPixels, UnblankableError
@@ -31,6 +31,7 @@ _SYNTAXES = {
     (False, False): ExplicitVRBigEndian,
 }
 # Bits of native pixel data.
+_PIXELS = 0x7FE00000
 _FACTORS = ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated")
 
 
@@ -109,19 +110,47 @@ def _blanked_frames(
     return made, header
 
 
-def has_surplus(original: Dataset, element: PixelElement | None) -> bool:
-    """Return whether more bytes follow than the image has: a frame that nobody counted, or a text."""
+def require_length(original: Dataset, element: PixelElement | None) -> None:
+    """Raise where native pixels are not as long as their image.
+
+    Raises
+    ------
+    RefusedError
+        They are longer (a frame that nobody counted, or a text) or shorter.
+    """
     if element is None or element.length is None:
-        return False
-    try:
-        numbers = [int(original.get(keyword) or 1) for keyword in _FACTORS]
-    except (TypeError, ValueError):
-        return True
-    bits = prod(numbers)
+        return
+    bits = prod(int(original.get(keyword) or 1) for keyword in _FACTORS)
     if str(original.get("PhotometricInterpretation")) == "YBR_FULL_422":
         bits = bits * 2 // 3
     length = (bits + 7) // 8
-    return element.length > length + length % 2
+    if element.length > length + length % 2:
+        raise RefusedError("surplus", "Pixel Data (7FE0,0010) is longer than its image (PS3.5 8.1.1)")
+    if element.length < length:
+        raise RefusedError("truncated", "Pixel Data (7FE0,0010) is shorter than its image (PS3.5 8.1.1)")
+
+
+def require_order(source: BinaryIO, header: Dataset, element: PixelElement) -> None:
+    """Raise where attributes of the header stand behind the pixels; the file stands where it stood.
+
+    Nobody reads them there, and what they name could not be looked for.
+
+    Raises
+    ------
+    RefusedError
+        One does (PS3.5 7.1: data elements are in the order of their tags).
+    """
+    position = source.tell()
+    implicit, little = header.original_encoding
+    try:
+        skip_pixels(source, element)
+        behind = read_dataset(source, bool(implicit), bool(little))
+    except Exception:  # no data elements: never written, and nothing of the header
+        return
+    finally:
+        source.seek(position)
+    if any(tag < _PIXELS for tag in behind.keys()):  # noqa: SIM118 - a Dataset iterates elements
+        raise RefusedError("malformed", "attributes stand behind the pixels, out of their order (PS3.5 7.1)")
 
 
 def _header(source: BinaryIO) -> Dataset:
@@ -130,7 +159,9 @@ def _header(source: BinaryIO) -> Dataset:
     config.settings.reading_validation_mode = config.IGNORE  # a warning would quote a value
     try:
         dataset = dcmread(source, stop_before_pixels=True, force=True)
-    except (InvalidDicomError, OSError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except Exception as error:  # whatever pydicom and zlib raise at what is no DICOM
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk, not the file
         raise RefusedError("unreadable", f"cannot be read as DICOM ({type(error).__name__})") from error
     finally:
         config.settings.reading_validation_mode = before

@@ -17,8 +17,14 @@ _RECEIPTS = (
 )
 
 
-def sign(dataset: Dataset, profile: Profile) -> None:
-    """Write into a data set by what it was de-identified, over what an earlier run wrote, whatever its VR."""
+def sign(dataset: Dataset, profile: Profile, *, moved: bool) -> None:
+    """Write into a data set by what it was de-identified, over what an earlier run wrote, whatever its VR.
+
+    Parameters
+    ----------
+    moved
+        Whether dates could be moved: those of nobody's data set are removed under any option.
+    """
     for keyword in _RECEIPTS:
         if keyword in dataset:
             del dataset[keyword]
@@ -26,7 +32,7 @@ def sign(dataset: Dataset, profile: Profile) -> None:
     dataset.DeidentificationMethod = f"PS3.15 {load_table().edition} Annex E; profile {profile.name}"[:64]
     codes = [BASIC, *(METHODS[option] for option in METHODS if option in profile.options)]
     dataset.DeidentificationMethodCodeSequence = [_item(*code) for code in codes]
-    dataset.LongitudinalTemporalInformationModified = _dates(profile)
+    dataset.LongitudinalTemporalInformationModified = _dates(profile, moved)
 
 
 def file_meta(dataset: Dataset, source: Dataset) -> FileMetaDataset:
@@ -41,10 +47,10 @@ def file_meta(dataset: Dataset, source: Dataset) -> FileMetaDataset:
     return meta
 
 
-def _dates(profile: Profile) -> str:
+def _dates(profile: Profile, moved: bool) -> str:
     if Option.RETAIN_FULL_DATES in profile.options:
         return "UNMODIFIED"
-    return "MODIFIED" if Option.RETAIN_MODIFIED_DATES in profile.options else "REMOVED"
+    return "MODIFIED" if moved else "REMOVED"
 
 
 def _item(value: str, meaning: str) -> Dataset:

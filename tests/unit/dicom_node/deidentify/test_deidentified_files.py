@@ -7,13 +7,17 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
+from pydicom.tag import Tag
 from pydicom.uid import (
     CTImageStorage,
     DeflatedExplicitVRLittleEndian,
@@ -26,7 +30,7 @@ from pydicom.uid import (
 
 from dicom_node.deidentify.files import Deidentifier
 from dicom_node.deidentify.keys import make_key
-from dicom_node.deidentify.profile import Profile
+from dicom_node.deidentify.profile import Option, Profile
 from dicom_node.deidentify.pseudonyms import Pseudonyms
 from dicom_node.deidentify.refusal import RefusedError
 from dicom_node.deidentify.rules import load_rules
@@ -262,3 +266,62 @@ def test_a_frame_with_a_comment_goes_only_if_an_encoder_signed_it(tmp_path: Path
         with pytest.raises(RefusedError) as refusal:
             DEIDENTIFIER.write(source, tmp_path)
         assert "comment" == refusal.value.code
+
+
+def changed(**values: object) -> io.BytesIO:
+    dataset = pydicom.dcmread(io.BytesIO(slice_of()))
+    for keyword, value in values.items():
+        tag, vr = Tag(keyword), dictionary_VR(keyword)
+        raw = RawDataElement(tag, vr, len(value), value, 0, False, True) if isinstance(value, bytes) else None
+        dataset[keyword] = raw or DataElement(tag, vr, value, validation_mode=0)
+    stream = io.BytesIO()
+    dataset.save_as(stream)
+    return stream
+
+
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])
+@pytest.mark.parametrize("uid", ["../../escaped", "/tmp/escaped", "1.2/../3", "..", "1." * 40 + "1"])  # noqa: S108
+def test_a_retained_uid_that_is_none_becomes_no_path(tmp_path: Path, keyword: str, uid: str) -> None:
+    target = tmp_path / "a" / "b"
+    retaining = replace(DEIDENTIFIER, profile=Profile("linked", frozenset({Option.RETAIN_UIDS})))
+
+    with pytest.raises(RefusedError) as refusal:
+        retaining.write(changed(**{keyword: uid}), target)
+
+    assert "malformed" == refusal.value.code
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_several_uids_in_the_place_of_one_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="SOPInstanceUID is not one UID"):
+        DEIDENTIFIER.write(changed(SOPInstanceUID=["1.2.3", "1.2.4"]), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "values", [{"BitsStored": [12, 12]}, {"NumberOfFrames": b"Zei "}, {"SamplesPerPixel": [1, 1]}, {"Rows": [16, 16]}]
+)
+def test_a_malformed_header_is_refused_and_its_value_is_not_told(tmp_path: Path, values: dict[str, object]) -> None:
+    with pytest.raises(RefusedError) as refusal:
+        DEIDENTIFIER.write(changed(**values), tmp_path)
+
+    assert refusal.value.code in {"malformed", "geometry"}
+    assert "Zei" not in str(refusal.value)
+
+
+def test_what_is_deflated_and_cut_off_is_refused(tmp_path: Path) -> None:
+    content = slice_of(syntax=DeflatedExplicitVRLittleEndian)
+    with pytest.raises(RefusedError):
+        DEIDENTIFIER.write(io.BytesIO(content[:-40]), tmp_path)
+
+
+def test_attributes_behind_the_pixels_are_refused(tmp_path: Path) -> None:
+    content = slice_of(pixels=PIXELS)
+    behind = b"\x10\x00\x10\x00PN\x0c\x00Zeisig^Adele"
+
+    with pytest.raises(RefusedError, match="behind the pixels"):
+        DEIDENTIFIER.write(io.BytesIO(content + behind), tmp_path)
+
+
+def test_pixels_that_are_shorter_than_their_image_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="shorter than its image"):
+        DEIDENTIFIER.write(io.BytesIO(slice_of(pixels=PIXELS[:100])), tmp_path)
