@@ -11,14 +11,14 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from dicom_node.deidentify import safety, values
-from dicom_node.deidentify.codes import are_standard
+from dicom_node.deidentify.codes import are_standard, names_a_scheme
 from dicom_node.deidentify.dates import moved
 from dicom_node.deidentify.descriptors import cleaned
 from dicom_node.deidentify.person import Identity, identifier
 from dicom_node.deidentify.profile import Option, Profile
 from dicom_node.deidentify.pseudonyms import Pseudonyms
 from dicom_node.deidentify.table import AttributeTypes, Row, Table, load_table, load_types
-from dicom_node.deidentify.verdicts import Place, Verdict
+from dicom_node.deidentify.verdicts import Manner, Place, Verdict
 
 _TEXT = safety.FREE_TEXT | safety.SHORT_TEXT | {"PN", "CS"}
 _ESCAPE = b"\x1b"  # after it, ASCII bytes are letters of another character set (PS3.5 6.1.2.5.3)
@@ -57,7 +57,7 @@ class Rules:
     def public(self, source: Dataset, tag: BaseTag, place: Place) -> Verdict:
         """Return what becomes of a public attribute."""
         row = self.table.row(int(tag))
-        if place.dummy:
+        if place.manner is Manner.DUMMY:
             return self._in_dummy(source[tag], row, place)
         if row is None:
             return self._outside(source, tag, place)
@@ -105,7 +105,8 @@ class Rules:
         if element.VR == "UI":
             return self._mapped(element, rule)
         if element.VR == "SQ":
-            return Verdict(values.made(element, []) if code == "Z" else element, rule, dummy=code == "D")
+            items = Manner.DUMMY if code == "D" else Manner.AS_USUAL
+            return Verdict(values.made(element, []) if code == "Z" else element, rule, items)
         if code == "Z":
             return Verdict(values.made(element, self._pseudonym(element, place) or None), rule)
         return Verdict(values.made(element, self._dummy(element)), rule)
@@ -141,7 +142,7 @@ class Rules:
         if option is Option.RETAIN_MODIFIED_DATES:
             return self._moved(element, rule)
         if element.VR == "SQ":
-            return Verdict(element, rule)
+            return Verdict(element, rule, Manner.CLEANED if code == "C" else Manner.AS_USUAL)
         if code == "C":
             return self._cleaned(element, rule)
         if element.VR == "AS":
@@ -178,12 +179,25 @@ class Rules:
             if not safety.well_formed(int(tag), vr, raw.value or b""):
                 return Verdict(None, "malformed value")
             # By far the most: kept without being decoded, unless the file mixes encodings and it would be miswritten.
-            if raw.is_implicit_VR == source.original_encoding[0] and self._says_nothing(vr, raw.value or b""):
+            is_plain = raw.is_implicit_VR == source.original_encoding[0] and self._says_nothing(vr, raw.value or b"")
+            if is_plain and not (place.manner is Manner.CLEANED and vr in _TEXT):
                 return Verdict(raw)
         element = source[tag]
+        if place.manner is Manner.CLEANED and (verdict := self._in_cleaned(element, place)):
+            return verdict
         if safety.most_values(int(tag)) < element.VM:
             return Verdict(None, "malformed value")
         return self._by_vr(element, self.types.resolve("X/Z/D", element.keyword, self.sop_class, place.sequence))
+
+    def _in_cleaned(self, element: DataElement, place: Place) -> Verdict | None:
+        """Return what becomes of a text or a sequence in what is cleaned; None of all else."""
+        if element.VR == "SQ":
+            return Verdict(element, items=Manner.AS_USUAL if are_standard(element) else Manner.CLEANED)
+        if element.VR not in _TEXT - {"CS"} or names_a_scheme(element):
+            return None
+        rule = f"{Option.CLEAN_STRUCTURED_CONTENT} C"
+        code = self.types.resolve("X/Z/D", element.keyword, self.sop_class, place.sequence)
+        return self._cleaned(element, rule) or self._unnamed(element, code, rule)
 
     def _says_nothing(self, vr: str, value: bytes) -> bool:
         if vr in safety.NUMBERS:

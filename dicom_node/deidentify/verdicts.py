@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
@@ -25,19 +26,27 @@ class Acted:
     rule: str
 
 
+class Manner(Enum):
+    """What becomes of the attributes of an item that the table does not name."""
+
+    AS_USUAL = "as usual"
+    CLEANED = "cleaned"  # texts keep the words that are known to be harmless
+    DUMMY = "dummy"  # every value is a dummy
+
+
 @dataclass(frozen=True)
 class Place:
-    """Where an attribute stands: its data set or item, the keyword of the sequence around it, in a dummy or not."""
+    """Where an attribute stands: its data set or item, the keyword of the sequence around it, and how it is treated."""
 
     around: Dataset
     sequence: str | None
-    dummy: bool
+    manner: Manner
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is kept of an attribute, by which rule if it changed, and whether its items become dummies."""
+    """What is kept of an attribute, by which rule if it changed, and how its items are treated."""
 
     element: DataElement | RawDataElement | None
     rule: str | None = None
-    dummy: bool = False
+    items: Manner = Manner.AS_USUAL

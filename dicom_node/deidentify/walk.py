@@ -12,7 +12,7 @@ from dicom_node.deidentify import safety
 from dicom_node.deidentify.elements import Rules
 from dicom_node.deidentify.profile import Option
 from dicom_node.deidentify.values import made
-from dicom_node.deidentify.verdicts import Acted, Place, Verdict
+from dicom_node.deidentify.verdicts import Acted, Manner, Place, Verdict
 
 MALFORMED = "malformed value"
 
@@ -26,17 +26,19 @@ class Walk:
         self.acted: list[Acted] = []
         self._rules = rules
 
-    def through(self, source: Dataset, path: str = "", sequence: str | None = None, *, dummy: bool = False) -> Dataset:
+    def through(
+        self, source: Dataset, path: str = "", sequence: str | None = None, manner: Manner = Manner.AS_USUAL
+    ) -> Dataset:
         """Return what remains of a data set or an item.
 
         Parameters
         ----------
         sequence
             Keyword of the sequence around it; None at the top.
-        dummy
-            Whether every value is to be a dummy: the sequence around it has the action D.
+        manner
+            Of an item: what the action of the sequence around it asks of its attributes.
         """
-        place = Place(source, sequence, dummy)
+        place = Place(source, sequence, manner)
         kept: dict[BaseTag, Element] = {}
         for raw in sorted(source.values(), key=_number):  # as they stand in the file: few are decoded
             element = self._kept(source, raw, place, path)
@@ -59,7 +61,7 @@ class Walk:
             self.acted.append(Acted(name, verdict.rule))
         if element is not None and element.VR == "SQ" and isinstance(element, DataElement):
             items = [
-                self.through(item, f"{name}[{number}]/", element.keyword or name, dummy=verdict.dummy)
+                self.through(item, f"{name}[{number}]/", element.keyword or name, verdict.items)
                 for number, item in enumerate(element.value)
             ]
             return made(element, Sequence(items))
@@ -79,7 +81,7 @@ class Walk:
         if tag.is_private_creator:
             return None
         creator = source.get(_creator(tag)) if Option.RETAIN_SAFE_PRIVATE in self._rules.profile.options else None
-        if place.dummy or creator is None:
+        if place.manner is Manner.DUMMY or creator is None:
             return Verdict(None, "private attribute")
         return self._rules.private(source, tag, str(creator.value))
 
