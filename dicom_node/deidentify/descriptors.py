@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 _TOKEN = re.compile(r"[^\W_]+")
 # Two digits at most: a phase, a level (L5), a thickness in mm; never a number that identifies.
 _HARMLESS = re.compile(r"[a-z]?\d{1,2}|\d{1,2}mm|[tlcs]\d{1,2}")
+_A_DATE = 3
 
 VOCABULARY = frozenset(
     """
@@ -31,7 +32,10 @@ VOCABULARY = frozenset(
 
 def cleaned(text: str, identifying: AbstractSet[str]) -> str:
     """Return the words of a text that are in the vocabulary and name nobody in the data set, in their order."""
-    return " ".join(word for word in _TOKEN.findall(text) if _is_harmless(word.casefold(), identifying))
+    kept = [word for word in _TOKEN.findall(text) if _is_harmless(word.casefold(), identifying)]
+    # Three numbers of two digits are a date.
+    are_few = sum(word.isdigit() for word in kept) < _A_DATE
+    return " ".join(word for word in kept if are_few or not word.isdigit())
 
 
 def _is_harmless(word: str, identifying: AbstractSet[str]) -> bool:

@@ -12,6 +12,8 @@ from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 
+from dicom_node.deidentify.name_forms import folded, joined, signs_of
+
 # Besides every PN: identifiers whose value, if it stands in another attribute, would name the patient or the visit.
 _IDENTIFIERS = frozenset(
     {
@@ -28,6 +30,7 @@ _PLACING = frozenset(tag for tag, entry in DicomDictionary.items() if entry[4] i
 _SHORTEST_WORD = 3
 _SHORTEST_PHRASE = 4
 _WORD = re.compile(r"[^\W_]+")
+_LETTERS = re.compile(r"[^\W\d_]{3,}")
 
 
 def identifier(dataset: Dataset) -> str:
@@ -51,13 +54,17 @@ class Identity:
     Attributes
     ----------
     words
-        Of at least three characters, in names and identifiers.
+        Of at least three characters, in names and identifiers, as they are and without diacritics; of names also two
+        parts written as one.
     phrases
         Whole values of at least four characters: identifiers, institutions, devices.
+    signs
+        Names in scripts without spaces, of at least two signs: each part, and all parts as one.
     """
 
     words: frozenset[str] = frozenset()
     phrases: frozenset[str] = frozenset()
+    signs: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, dataset: Dataset, retained: AbstractSet[str] = frozenset()) -> Identity:
@@ -70,21 +77,35 @@ class Identity:
         """
         found: set[str] = set()
         phrases: set[str] = set()
+        signs: set[str] = set()
         for element in _elements(dataset):
             text = str(element.value)
             if element.tag in _NAMING:
                 found |= words(text)
-            if element.VR != "PN" and element.keyword not in retained and len(text) >= _SHORTEST_PHRASE:
+            if element.VR == "PN":
+                found |= joined(text)
+                signs |= set(signs_of(text))
+            elif element.keyword not in retained and len(text) >= _SHORTEST_PHRASE:
                 phrases.add(text.strip().casefold())
-        long = frozenset(word for word in found if len(word) >= _SHORTEST_WORD)
-        return cls(long - _NOBODY, frozenset(phrases) - _NOBODY)
+        long = {form for word in found for form in (word, *folded(word)) if len(form) >= _SHORTEST_WORD}
+        return cls(frozenset(long) - _NOBODY, frozenset(phrases) - _NOBODY, frozenset(signs))
 
     def stands_in(self, text: str) -> bool:
         """Return whether a text holds one of the words, or one of the phrases by itself."""
-        if words(text) & self.words:
+        said = words(text)
+        if said & self.words or self._in_part(said):
             return True
         lower = text.casefold()
         return any(_stands_alone(phrase, lower) for phrase in self.phrases)
+
+    def _in_part(self, said: frozenset[str]) -> bool:
+        """Return whether a word is an identifying one but for diacritics or digits, or holds signs of a name."""
+        for word in said:
+            if not word.isascii() and (self.words & folded(word) or any(name in word for name in self.signs)):
+                return True
+            if not word.isalpha() and self.words & set(_LETTERS.findall(word)):
+                return True
+        return False
 
 
 # What writers put where nothing is.
