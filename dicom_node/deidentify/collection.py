@@ -1,48 +1,20 @@
-"""Folders, ZIP files and single files, one after the other, with a report for each study."""
+"""Files of a collection, one after the other, with a report for each study."""
 
 from __future__ import annotations
 
 import json
-import tempfile
-import zipfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from dicom_node.deidentify.files import Deidentifier, Written
 from dicom_node.deidentify.refusal import RefusedError
+from dicom_node.deidentify.sources import Found
+from dicom_node.errors import NodeError
 
-_IN_MEMORY = 16 << 20
 # Never images: said to be skipped, not refused.
 _SKIPPED = frozenset({"directory"})
-
-
-@dataclass(frozen=True)
-class Found:
-    """A file, or a member of a ZIP file."""
-
-    path: Path
-    member: str | None = None
-
-    @contextmanager
-    def open(self) -> Iterator[BinaryIO]:
-        """Open it, seekable."""
-        if self.member is None:
-            with self.path.open("rb") as file:
-                yield file
-            return
-        with (
-            zipfile.ZipFile(self.path) as archive,
-            archive.open(self.member) as packed,
-            tempfile.SpooledTemporaryFile(_IN_MEMORY) as file,
-        ):
-            while piece := packed.read(1 << 20):
-                file.write(piece)
-            file.seek(0)
-            yield cast(BinaryIO, file)
 
 
 @dataclass
@@ -60,17 +32,6 @@ class Summary:
     skipped: int = 0
     refused: list[tuple[Found, str, str]] = field(default_factory=list)
     rules: Counter[str] = field(default_factory=Counter)
-
-
-def files_in(source: Path) -> list[Found]:
-    """Return every file of a file, folder, ZIP file or DICOMDIR, in the order of their names.
-
-    A DICOMDIR stands for the folder it lies in: the folder has the files, whether it lists them or not.
-    """
-    if source.name.upper() == "DICOMDIR":
-        source = source.parent
-    paths = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
-    return [found for path in paths for found in _unpacked(path)]
 
 
 def write_reported(source: BinaryIO, deidentifier: Deidentifier, target: Path) -> Written:
@@ -108,20 +69,16 @@ def deidentify_one(found: Found, deidentifier: Deidentifier, target: Path, summa
             summary.skipped += 1
         else:
             summary.refused.append((found, refusal.code, str(refusal)))
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except OSError as error:
         summary.refused.append((found, "unreadable", f"cannot be read ({type(error).__name__})"))
+    except NodeError:
+        raise
+    except Exception as error:  # one file that no reader foresaw must not cost all the others
+        summary.refused.append((found, "malformed", f"cannot be de-identified ({type(error).__name__})"))
     else:
         summary.rules.update(acted.rule for acted in written.acted)
         summary.written += written.is_new
         summary.before += not written.is_new
-
-
-def _unpacked(path: Path) -> Iterator[Found]:
-    if not zipfile.is_zipfile(path):
-        yield Found(path)
-        return
-    with zipfile.ZipFile(path) as archive:
-        yield from (Found(path, info.filename) for info in archive.infolist() if not info.is_dir())
 
 
 def _told(written: Written, deidentifier: Deidentifier) -> dict[str, object]:

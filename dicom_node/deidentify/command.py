@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from dicom_node.deidentify.collection import Summary, deidentify_one, files_in
+from dicom_node.deidentify.collection import Summary, deidentify_one
 from dicom_node.deidentify.files import Deidentifier
+from dicom_node.deidentify.sources import Found, files_in
 from dicom_node.errors import StartError
 from dicom_node.observe.events import silence_libraries
+
+# Of names: one file is one line.
+_ESCAPED = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def deidentify_files(
@@ -29,7 +36,7 @@ def deidentify_files(
     Raises
     ------
     StartError
-        The target lies within the source or cannot be written, or the source has no file.
+        The target lies within the source, target or list cannot be written, or the source has no file.
     """
     silence_libraries()
     if target.resolve().is_relative_to(source.resolve()):
@@ -42,13 +49,37 @@ def deidentify_files(
     except OSError as error:
         raise StartError(f"{target}: {error.strerror}") from error
     summary = Summary()
-    for one in track(found, description="files", console=console):
-        deidentify_one(one, deidentifier, target, summary)
-    if refused is not None:
-        lines = [f"{code}\t{sentence}\t{one.path}\t{one.member or ''}\n" for one, code, sentence in summary.refused]
-        refused.write_text("".join(lines), encoding="utf-8")
+    with _refused_list(refused) if refused else nullcontext() as listed:
+        try:
+            for one in track(found, description="files", console=console):
+                deidentify_one(one, deidentifier, target, summary)
+        finally:
+            if listed:
+                listed.writelines(_line(*one) for one in summary.refused)
     _show(summary, console)
     return summary
+
+
+@contextmanager
+def _refused_list(path: Path) -> Iterator[TextIO]:
+    """Open the list of refused files, before any work is done for it.
+
+    Raises
+    ------
+    StartError
+        It cannot be written.
+    """
+    try:
+        # A name on a disk is bytes: one that is not UTF-8 stands in the list as it is.
+        with path.open("w", encoding="utf-8", errors="surrogateescape") as file:
+            yield file
+    except OSError as error:
+        raise StartError(f"{path}: {error.strerror}") from error
+
+
+def _line(found: Found, code: str, sentence: str) -> str:
+    fields = (code, sentence, str(found.path), found.member or "")
+    return "\t".join(field.translate(_ESCAPED) for field in fields) + "\n"
 
 
 def _show(summary: Summary, console: Console) -> None:

@@ -1,0 +1,107 @@
+"""What a collection is made of: files, and members of ZIP files. What cannot be read is named."""
+
+from __future__ import annotations
+
+import lzma
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from dicom_node.deidentify.refusal import RefusedError
+
+_IN_MEMORY = 16 << 20
+# What `zipfile` and its codecs raise at a damaged archive; RuntimeError is a member under a password.
+_DAMAGED = (
+    OSError, EOFError, ValueError, RuntimeError, NotImplementedError, struct.error, zipfile.BadZipFile, zlib.error,
+    lzma.LZMAError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file, or a member of a ZIP file.
+
+    Attributes
+    ----------
+    fault
+        Code and sentence where it is known already that it cannot be read.
+    """
+
+    path: Path
+    member: str | None = None
+    fault: tuple[str, str] | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Open it, seekable.
+
+        Raises
+        ------
+        RefusedError
+            It cannot be read.
+        """
+        if self.fault is not None:
+            raise RefusedError(*self.fault)
+        if self.member is None:
+            with _opened(self.path) as file:
+                yield file
+            return
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as unpacked:
+            _unpack(self.path, self.member, cast(BinaryIO, unpacked))
+            yield cast(BinaryIO, unpacked)
+
+
+def files_in(source: Path) -> list[Found]:
+    """Return every file of a file, folder, ZIP file or DICOMDIR, in the order of their names."""
+    source = source_of(source)
+    paths = _walked(source) if source.is_dir() else [source]
+    return [found for path in paths for found in _looked_at(path)]
+
+
+def source_of(path: Path) -> Path:
+    """Return the folder that a DICOMDIR stands for: it has the files, whether they are listed or not."""
+    return path.parent if path.name.upper() == "DICOMDIR" else path
+
+
+def _walked(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _looked_at(path: Path) -> Iterator[Found]:
+    if not zipfile.is_zipfile(path):
+        yield Found(path)
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [info.filename for info in archive.infolist() if not info.is_dir()]
+    except _DAMAGED as error:
+        yield Found(path, fault=_unreadable(error))
+        return
+    yield from (Found(path, member) for member in members)
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise RefusedError(*_unreadable(error)) from error
+
+
+def _unpack(path: Path, member: str, file: BinaryIO) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(member) as packed:
+            while piece := packed.read(1 << 20):
+                file.write(piece)
+    except _DAMAGED as error:
+        raise RefusedError(*_unreadable(error)) from error
+    file.seek(0)
+
+
+def _unreadable(error: Exception) -> tuple[str, str]:
+    return "unreadable", f"cannot be read ({type(error).__name__})"

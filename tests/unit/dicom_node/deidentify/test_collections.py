@@ -1,0 +1,120 @@
+"""A collection is gone through to its end: every file is written, stands there already, or is refused with a reason."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from dicom_node.deidentify import collection
+from dicom_node.deidentify.collection import Summary
+from dicom_node.deidentify.command import deidentify_files
+from dicom_node.errors import StartError
+from tests.unit.dicom_node.deidentify.test_deidentified_files import DEIDENTIFIER, slice_of
+
+NO_DIRECTORY = b"PK\3\4" + b"\xff" * 100 + b"PK\5\6" + bytes(4) + b"\5\0\5\0\x40\0\0\0\x10\0\0\0\0\0"
+
+
+def run(source: Path, target: Path, refused: Path | None = None) -> Summary:
+    return deidentify_files(source, target, DEIDENTIFIER, Console(file=io.StringIO()), refused)
+
+
+def codes(summary: Summary) -> list[tuple[str, str]]:
+    return [(found.path.name, code) for found, code, _ in summary.refused]
+
+
+def written(target: Path) -> int:
+    return len(list(target.rglob("*.dcm")))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Return a folder with one sound file, the last by its name."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "z.dcm").write_bytes(slice_of(1))
+    return folder
+
+
+def packed(method: int) -> bytearray:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        archive.writestr("x.dcm", slice_of(2))
+    return bytearray(stream.getvalue())
+
+
+def damaged(method: int) -> bytes:
+    content = packed(method)
+    start = content.index(b"x.dcm") + 9
+    content[start : start + 26] = b"\xff" * 26
+    return bytes(content)
+
+
+def encrypted() -> bytes:
+    content = packed(zipfile.ZIP_STORED)
+    content[6] |= 1
+    content[content.index(b"PK\1\2") + 8] |= 1
+    return bytes(content)
+
+
+def cut() -> bytes:
+    content = packed(zipfile.ZIP_STORED)
+    sizes = content.index(b"PK\1\2") + 20
+    content[sizes : sizes + 8] = 2 * (1 << 20).to_bytes(4, "little")
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        NO_DIRECTORY, damaged(zipfile.ZIP_DEFLATED), damaged(zipfile.ZIP_LZMA), damaged(zipfile.ZIP_BZIP2), encrypted(),
+        cut(), bytes(packed(zipfile.ZIP_STORED)).replace(b"PK\1\2\x14\3\x14", b"PK\1\2\x14\3\xff"),
+    ],
+    ids=["directory", "deflate", "lzma", "bzip2", "encrypted", "cut", "version"],
+)  # fmt: skip
+def test_a_damaged_archive_is_refused_and_the_others_go_on(tmp_path: Path, source: Path, content: bytes) -> None:
+    (source / "a.zip").write_bytes(content)
+
+    summary = run(source, tmp_path / "out")
+
+    assert [("a.zip", "unreadable")] == codes(summary)
+    assert 1 == summary.written == written(tmp_path / "out")
+
+
+def test_a_file_that_no_reader_foresaw_is_refused_and_the_others_go_on(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "a.dcm").write_bytes(slice_of(2))
+    real, calls = collection.write_reported, iter([TypeError("'MultiValue' object")])
+
+    def once(*arguments: object) -> object:
+        for error in calls:
+            raise error
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(collection, "write_reported", once)
+
+    summary = run(source, tmp_path / "out")
+
+    assert [("a.dcm", "malformed")] == codes(summary)
+    assert 1 == summary.written
+
+
+def test_a_name_that_is_not_utf_8_stands_in_the_list_as_it_is(tmp_path: Path, source: Path) -> None:
+    Path(os.fsdecode(os.fsencode(source) + b"/\xff\xfe\n.dcm")).write_bytes(b"junk")
+
+    summary = run(source, tmp_path / "out", tmp_path / "refused.tsv")
+
+    assert 1 == summary.written
+    (line,) = (tmp_path / "refused.tsv").read_bytes().splitlines()
+    assert b"\xff\xfe\\n.dcm" in line
+
+
+def test_a_list_that_cannot_be_written_stops_the_run_before_any_work(tmp_path: Path, source: Path) -> None:
+    with pytest.raises(StartError, match=r"absent/refused\.tsv"):
+        run(source, tmp_path / "out", tmp_path / "absent" / "refused.tsv")
+    assert 0 == written(tmp_path / "out")
