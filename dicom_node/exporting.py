@@ -9,6 +9,7 @@ from pathlib import Path
 from dicom_node.deidentify.collection import write_reported
 from dicom_node.deidentify.files import Deidentifier
 from dicom_node.deidentify.refusal import RefusedError
+from dicom_node.deidentify.reports import REPORTS, Reports
 from dicom_node.deidentify.settings import VaultSettings
 from dicom_node.deidentify.vault import Vault
 
@@ -48,14 +49,14 @@ def export(source: Path, folder: Path, deidentifier: Deidentifier, vault: VaultS
     Raises
     ------
     NodeError
-        The vault cannot be used.
+        The vault cannot be used, or a report not written.
     OSError
         The disk, not the instance.
     """
     whole = replace(deidentifier, vault=_vault(vault)) if vault else deidentifier
     try:
         with source.open("rb") as file:
-            written = write_reported(file, whole, folder)
+            written = write_reported(file, whole, folder, _reports(folder / REPORTS))
     except RefusedError as refusal:
         return Kept(refusal.code, str(refusal))
     return Copy(written.path, written.instance, written.sop_class, written.transfer_syntax)
@@ -64,3 +65,8 @@ def export(source: Path, folder: Path, deidentifier: Deidentifier, vault: VaultS
 @lru_cache(maxsize=1)
 def _vault(settings: VaultSettings) -> Vault:
     return settings.open()
+
+
+@lru_cache(maxsize=16)
+def _reports(folder: Path) -> Reports:
+    return Reports(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import BinaryIO
 
 from dicom_node.deidentify.files import Deidentifier, Written
 from dicom_node.deidentify.refusal import RefusedError
+from dicom_node.deidentify.reports import Reports
 from dicom_node.deidentify.sources import Found
 from dicom_node.errors import NodeError
 
@@ -34,36 +34,39 @@ class Summary:
     rules: Counter[str] = field(default_factory=Counter)
 
 
-def write_reported(source: BinaryIO, deidentifier: Deidentifier, target: Path) -> Written:
+def write_reported(source: BinaryIO, deidentifier: Deidentifier, target: Path, reports: Reports) -> Written:
     """De-identify an open file into a folder, and write what was done into the report of its study.
 
     Raises
     ------
     RefusedError
         The file is not written; that stands in the report too, where its study is known.
+    StartError
+        Target, report or vault cannot be written.
     """
     try:
         written = deidentifier.write(source, target)
     except RefusedError as refusal:
         if refusal.study:
-            _report(target, refusal.study, {"refused": refusal.code, "reason": str(refusal)})
+            reports.add(refusal.study, {"refused": refusal.code, "reason": str(refusal)})
         raise
-    if written.is_new:
-        _report(target, written.study, _told(written, deidentifier))
+    # What stands there already may lack its line: a crash or a full disk came between the file and the report.
+    if written.is_new or not reports.names(written.study, written.instance):
+        reports.add(written.study, _told(written, deidentifier))
     return written
 
 
-def deidentify_one(found: Found, deidentifier: Deidentifier, target: Path, summary: Summary) -> None:
+def deidentify_one(found: Found, deidentifier: Deidentifier, target: Path, reports: Reports, summary: Summary) -> None:
     """De-identify one file of a collection, and count what became of it.
 
     Raises
     ------
     StartError
-        Target or vault cannot be written: no other file will fare better.
+        Target, report or vault cannot be written: no other file will fare better.
     """
     try:
         with found.open() as source:
-            written = write_reported(source, deidentifier, target)
+            written = write_reported(source, deidentifier, target, reports)
     except RefusedError as refusal:
         if refusal.code in _SKIPPED:
             summary.skipped += 1
@@ -89,10 +92,3 @@ def _told(written: Written, deidentifier: Deidentifier) -> dict[str, object]:
         "options": sorted(deidentifier.profile.options),
         "rules": [[acted.path, acted.rule] for acted in written.acted],
     }
-
-
-def _report(target: Path, study: str, line: dict[str, object]) -> None:
-    folder = target / "reports"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{study}.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"study": study} | line) + "\n")

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from dicom_node.deidentify.collection import Summary, deidentify_one
 from dicom_node.deidentify.files import Deidentifier
+from dicom_node.deidentify.reports import REPORTS, Reports
 from dicom_node.deidentify.sources import Found, files_in
 from dicom_node.errors import StartError
 from dicom_node.observe.events import silence_libraries
@@ -48,11 +49,11 @@ def deidentify_files(
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StartError(f"{target}: {error.strerror}") from error
-    summary = Summary()
+    summary, reports = Summary(), Reports(target / REPORTS)
     with _refused_list(refused) if refused else nullcontext() as listed:
         try:
             for one in track(found, description="files", console=console):
-                deidentify_one(one, deidentifier, target, summary)
+                deidentify_one(one, deidentifier, target, reports, summary)
         finally:
             if listed:
                 listed.writelines(_line(*one) for one in summary.refused)

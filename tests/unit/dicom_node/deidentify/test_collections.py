@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.console import Console
 from dicom_node.deidentify import collection
 from dicom_node.deidentify.collection import Summary
 from dicom_node.deidentify.command import deidentify_files
+from dicom_node.deidentify.reports import Reports
 from dicom_node.errors import StartError
 from tests.unit.dicom_node.deidentify.test_deidentified_files import DEIDENTIFIER, slice_of
 
@@ -118,3 +120,60 @@ def test_a_list_that_cannot_be_written_stops_the_run_before_any_work(tmp_path: P
     with pytest.raises(StartError, match=r"absent/refused\.tsv"):
         run(source, tmp_path / "out", tmp_path / "absent" / "refused.tsv")
     assert 0 == written(tmp_path / "out")
+
+
+def told(target: Path) -> list[str]:
+    lines = [line for path in (target / "reports").iterdir() for line in path.read_text().splitlines()]
+    return [json.loads(line)["instance"] for line in lines if line.endswith("}")]
+
+
+def test_where_no_report_can_be_written_no_file_is(tmp_path: Path, source: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "reports").touch()
+
+    with pytest.raises(StartError, match="out/reports: File exists"):
+        run(source, tmp_path / "out")
+    assert 0 == written(tmp_path / "out")
+
+
+def test_a_report_that_cannot_be_written_stops_the_run(tmp_path: Path, source: Path) -> None:
+    report = tmp_path / "out" / "reports" / f"{DEIDENTIFIER.pseudonyms.uid('1.2.826.0.2')}.jsonl"
+    report.mkdir(parents=True)
+
+    with pytest.raises(StartError, match="jsonl: Is a directory"):
+        run(source, tmp_path / "out")
+
+
+def test_an_instance_whose_line_a_crash_cut_or_lost_gets_it_in_the_next_run(tmp_path: Path, source: Path) -> None:
+    (source / "a.dcm").write_bytes(slice_of(2))
+    (source / "b.dcm").write_bytes(slice_of(3))
+    run(source, tmp_path / "out")
+    (report,) = (tmp_path / "out" / "reports").iterdir()
+    expected = told(tmp_path / "out")
+    lines = report.read_bytes().splitlines(keepends=True)
+    report.write_bytes(lines[0] + lines[1][:40])
+
+    second, third = run(source, tmp_path / "out"), run(source, tmp_path / "out")
+
+    assert (3, 3) == (second.before, third.before)
+    assert sorted(expected) == sorted(told(tmp_path / "out"))
+
+
+def test_a_report_is_read_once_and_then_only_what_another_process_added(tmp_path: Path) -> None:
+    mine, other = Reports(tmp_path), Reports(tmp_path)
+    other.add("2.25.1", {"instance": "2.25.7"})
+    assert mine.names("2.25.1", "2.25.7")
+    report = tmp_path / "2.25.1.jsonl"
+    report.write_bytes(b" " * report.stat().st_size)
+
+    other.add("2.25.1", {"instance": "2.25.8"})
+
+    assert mine.names("2.25.1", "2.25.7")
+    assert mine.names("2.25.1", "2.25.8")
+    assert not mine.names("2.25.1", "2.25.9")
+
+
+def test_the_report_of_a_study_without_a_uid_stays_in_its_folder(tmp_path: Path) -> None:
+    Reports(tmp_path / "reports").add("../../elsewhere", {"refused": "audit"})
+
+    assert [tmp_path / "reports" / "unknown.jsonl"] == list(tmp_path.rglob("*.jsonl"))
