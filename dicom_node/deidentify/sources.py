@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import lzma
+import os
+import stat
 import struct
 import tempfile
 import zipfile
@@ -21,6 +23,9 @@ _DAMAGED = (
     OSError, EOFError, ValueError, RuntimeError, NotImplementedError, struct.error, zipfile.BadZipFile, zlib.error,
     lzma.LZMAError,
 )  # fmt: skip
+
+_LINK = ("link", "a link to a folder is not followed: what it means is to be named itself")
+_NO_FILE = ("no-file", "is neither a file nor a folder")
 
 
 @dataclass(frozen=True)
@@ -58,10 +63,23 @@ class Found:
 
 
 def files_in(source: Path) -> list[Found]:
-    """Return every file of a file, folder, ZIP file or DICOMDIR, in the order of their names."""
+    """Return every file of a file, folder, ZIP file or DICOMDIR, in the order of their names.
+
+    What is there but cannot be read, and links to folders, which are not followed, are among them with their fault.
+    """
     source = source_of(source)
-    paths = _walked(source) if source.is_dir() else [source]
-    return [found for path in paths for found in _looked_at(path)]
+    if not source.is_dir():
+        return list(_looked_at(source))
+    found: list[Found] = []
+
+    def unreadable(error: OSError) -> None:
+        found.append(Found(Path(error.filename), fault=_unreadable(error)))
+
+    for name, folders, files in os.walk(source, onerror=unreadable):
+        here = Path(name)
+        found += [Found(here / one, fault=_LINK) for one in folders if (here / one).is_symlink()]
+        found += [each for one in files for each in _looked_at(here / one)]
+    return sorted(found, key=lambda one: one.path)
 
 
 def source_of(path: Path) -> Path:
@@ -69,14 +87,22 @@ def source_of(path: Path) -> Path:
     return path.parent if path.name.upper() == "DICOMDIR" else path
 
 
-def _walked(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
 def _looked_at(path: Path) -> Iterator[Found]:
-    if not zipfile.is_zipfile(path):
-        yield Found(path)
+    try:
+        is_file = stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        yield Found(path, fault=_unreadable(error))
         return
+    if not is_file:
+        yield Found(path, fault=_NO_FILE)  # to open a pipe is to wait for who writes into it
+        return
+    if zipfile.is_zipfile(path):
+        yield from _members(path)
+    else:
+        yield Found(path)
+
+
+def _members(path: Path) -> Iterator[Found]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [info.filename for info in archive.infolist() if not info.is_dir()]

@@ -15,6 +15,7 @@ from dicom_node.deidentify import collection
 from dicom_node.deidentify.collection import Summary
 from dicom_node.deidentify.command import deidentify_files
 from dicom_node.deidentify.reports import Reports
+from dicom_node.deidentify.sources import files_in
 from dicom_node.errors import StartError
 from tests.unit.dicom_node.deidentify.test_deidentified_files import DEIDENTIFIER, slice_of
 
@@ -177,3 +178,47 @@ def test_the_report_of_a_study_without_a_uid_stays_in_its_folder(tmp_path: Path)
     Reports(tmp_path / "reports").add("../../elsewhere", {"refused": "audit"})
 
     assert [tmp_path / "reports" / "unknown.jsonl"] == list(tmp_path.rglob("*.jsonl"))
+
+
+def test_what_lies_in_a_folder_that_cannot_be_read_is_missed_by_name(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "closed").mkdir()
+    (source / "closed" / "1.dcm").write_bytes(slice_of(2))
+    real = os.scandir
+
+    def scandir(path: str) -> object:  # as whoever is not root would find it
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+
+    summary = run(source, tmp_path / "out")
+
+    assert [("closed", "unreadable")] == codes(summary)
+    assert 1 == summary.written
+
+
+def test_links_to_folders_are_named_and_links_to_files_followed(tmp_path: Path, source: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "2.dcm").write_bytes(slice_of(2))
+    (source / "a-folder").symlink_to(tmp_path / "real")
+    (source / "b-nowhere").symlink_to(tmp_path / "absent")
+    (source / "c-file").symlink_to(tmp_path / "real" / "2.dcm")
+    os.mkfifo(source / "d-pipe")
+
+    summary = run(source, tmp_path / "out")
+
+    assert [("a-folder", "link"), ("b-nowhere", "unreadable"), ("d-pipe", "no-file")] == codes(summary)
+    assert 2 == summary.written
+
+
+def test_files_come_in_the_order_of_their_names(source: Path) -> None:
+    for name in ("b/2", "b/1", "a", "b-1"):
+        (source / name).parent.mkdir(exist_ok=True)
+        (source / name).write_bytes(slice_of())
+
+    found = [str(one.path.relative_to(source)) for one in files_in(source)]
+
+    assert ["a", "b/1", "b/2", "b-1", "z.dcm"] == found
