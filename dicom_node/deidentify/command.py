@@ -15,7 +15,7 @@ from rich.table import Table
 from dicom_node.deidentify.collection import Summary, deidentify_one
 from dicom_node.deidentify.files import Deidentifier
 from dicom_node.deidentify.reports import REPORTS, Reports
-from dicom_node.deidentify.sources import Found, files_in
+from dicom_node.deidentify.sources import Found, files_in, source_of
 from dicom_node.errors import StartError
 from dicom_node.observe.events import silence_libraries
 
@@ -40,7 +40,7 @@ def deidentify_files(
         The target lies within the source, target or list cannot be written, or the source has no file.
     """
     silence_libraries()
-    if target.resolve().is_relative_to(source.resolve()):
+    if target.resolve().is_relative_to(source_of(source).resolve()):
         raise StartError(f"{target}: lies within what is to be de-identified")
     found = files_in(source)
     if not found:

@@ -222,3 +222,11 @@ def test_files_come_in_the_order_of_their_names(source: Path) -> None:
     found = [str(one.path.relative_to(source)) for one in files_in(source)]
 
     assert ["a", "b/1", "b/2", "b-1", "z.dcm"] == found
+
+
+def test_a_target_in_the_folder_that_a_dicomdir_stands_for_is_refused(tmp_path: Path, source: Path) -> None:
+    (source / "DICOMDIR").write_bytes(b"")
+
+    with pytest.raises(StartError, match="lies within"):
+        run(source / "DICOMDIR", source / "out")
+    assert 1 == run(source / "DICOMDIR", tmp_path / "out").written
