@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +41,20 @@ class ResearchSettings(Section):
         if not isinstance(table, dict) or not isinstance(table.get("pacs"), dict):
             return table
         return table | {"pacs": {"name": table.get("name"), **table["pacs"]}}
+
+
+def require_apart(routes: Sequence[ResearchSettings], data_dir: Path) -> None:
+    """Raise where folders of routes are not apart: one profile's copies would stand in the way of another's.
+
+    Raises
+    ------
+    ValueError
+        One equals another or the data directory, or lies within it or around it; both keys are named.
+    """
+    taken = {"node.data_dir": data_dir.resolve()}
+    for number, route in enumerate(routes):
+        key, folder = f"research.{number}.directory", route.directory.resolve()
+        for other, its in taken.items():
+            if folder.is_relative_to(its) or its.is_relative_to(folder):
+                raise ValueError(f"{key}: {folder} is not apart from {its} ({other}); a route has a folder of its own")
+        taken[key] = folder

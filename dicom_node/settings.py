@@ -19,7 +19,7 @@ from pydantic import (
 from dicom_node.deidentify.settings import DeidentificationSettings
 from dicom_node.deliver import DESTINATIONS, Destination
 from dicom_node.errors import SettingsError
-from dicom_node.research_settings import ResearchSettings
+from dicom_node.research_settings import ResearchSettings, require_apart
 from dicom_node.routing import CALLED, Rule, matches
 from dicom_node.section import Section
 from dicom_node.study import AETitle
@@ -186,6 +186,7 @@ class Settings(Section):
             if route.name in taken:
                 raise ValueError(f"research.{number}.name: {route.name!r} is taken; names are unique")
             taken.append(route.name)
+        require_apart(self.research, self.node.data_dir)
         return self
 
     @property

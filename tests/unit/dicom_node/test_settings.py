@@ -143,3 +143,27 @@ def test_a_rule_may_ask_for_an_ae_title_that_is_let_in(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"none\.toml: No such file"):
         load_settings(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "other"),
+    [
+        ("copies", "copies", "research.0.directory"),
+        ("copies", "copies/../copies/b", "research.0.directory"),
+        ("copies/a", "copies", "research.0.directory"),
+        ("copies", "data", "node.data_dir"),
+        ("copies", "data/spool", "node.data_dir"),
+        ("copies", ".", "node.data_dir"),
+    ],
+)
+def test_routes_for_research_keep_apart_from_each_other_and_from_the_data(
+    tmp_path: Path, first: str, second: str, other: str
+) -> None:
+    text = f'[node]\ndata_dir = "{tmp_path / "data"}"\n'
+    for name, folder in (("a", first), ("b", second)):
+        text += f'[[research]]\nname = "{name}"\ndirectory = "{tmp_path / folder}"\n'
+
+    said = fault(tmp_path, text)
+
+    assert "research.1.directory" in said
+    assert f"({other})" in said
