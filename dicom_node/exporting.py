@@ -9,7 +9,7 @@ from pathlib import Path
 from dicom_node.deidentify.collection import write_reported
 from dicom_node.deidentify.files import Deidentifier
 from dicom_node.deidentify.refusal import RefusedError
-from dicom_node.deidentify.reports import REPORTS, Reports
+from dicom_node.deidentify.reports import Reports
 from dicom_node.deidentify.settings import VaultSettings
 from dicom_node.deidentify.vault import Vault
 
@@ -38,11 +38,15 @@ class Kept:
     sentence: str
 
 
-def export(source: Path, folder: Path, deidentifier: Deidentifier, vault: VaultSettings | None) -> Copy | Kept:
+def export(
+    source: Path, folder: Path, reports: Path, deidentifier: Deidentifier, vault: VaultSettings | None
+) -> Copy | Kept:
     """Write the de-identified copy of an instance.
 
     Parameters
     ----------
+    reports
+        Folder of the reports.
     deidentifier
         Without its vault, which cannot be handed to another process.
 
@@ -56,7 +60,7 @@ def export(source: Path, folder: Path, deidentifier: Deidentifier, vault: VaultS
     whole = replace(deidentifier, vault=_vault(vault)) if vault else deidentifier
     try:
         with source.open("rb") as file:
-            written = write_reported(file, whole, folder, _reports(folder / REPORTS))
+            written = write_reported(file, whole, folder, _reports(reports))
     except RefusedError as refusal:
         return Kept(refusal.code, str(refusal))
     return Copy(written.path, written.instance, written.sop_class, written.transfer_syntax)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_node.deidentify.files import Deidentifier
+from dicom_node.deidentify.reports import REPORTS
 from dicom_node.deidentify.settings import VaultSettings
 from dicom_node.deliver import Acceptance, DestinationUnavailableError, RejectedError
 from dicom_node.deliver.errors import SLOWLY_S
@@ -70,6 +73,24 @@ class Route:
         """Name that people gave it."""
         return self.settings.name
 
+    @property
+    def copies(self) -> Path:
+        """Folder of the copies. Those that wait for a PACS have one for each way in which they can be made.
+
+        What waits there when profile or rules change would else be a conflict with what is made then.
+        """
+        if self.settings.pacs is None:
+            return self.settings.directory
+        profile, rules = self.deidentifier.profile, self.deidentifier.rules
+        told = [self.name, profile.name, sorted(map(str, profile.options)), rules.model_dump_json()]
+        digest = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        return self.settings.directory / f"staging-{digest[:8]}"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the reports."""
+        return self.settings.directory / REPORTS
+
     def check(self) -> str:
         """Return one line for people about what was tried.
 
@@ -123,7 +144,7 @@ class Courier:
     def _copied(self, one: StoredInstance) -> Copy | Kept:
         source, route = self.spool.path(one.path), self.route
         try:
-            return self.decoders.run(export, source, route.settings.directory, route.deidentifier, route.vault)
+            return self.decoders.run(export, source, route.copies, route.reports, route.deidentifier, route.vault)
         except DecoderDiedError:
             return _DIED
         except OSError as error:
@@ -134,7 +155,7 @@ class Courier:
     def _brought(self, copies: Sequence[Copy]) -> str:
         if not copies:
             return "the rule of the route means no instance of this study"
-        pacs, folder = self.route.settings.pacs, self.route.settings.directory
+        pacs, folder = self.route.settings.pacs, self.route.copies
         # No pseudonym: beside the study's own UID it would be a way back that no vault guards.
         number = f"{len(copies)} instance{'s' * (len(copies) > 1)}"
         if pacs is None:

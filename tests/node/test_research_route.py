@@ -137,6 +137,25 @@ def test_copies_wait_while_the_pacs_is_away_and_come_once_after_a_kill(tmp_path:
     assert [] == copies(tmp_path)
 
 
+def test_copies_that_wait_for_a_pacs_do_not_stand_in_the_way_of_another_profile(
+    tmp_path: Path, chest_film: Path
+) -> None:
+    with pacs() as peer:
+        pass
+    text = tables(tmp_path) + route(tmp_path, to_pacs(peer))
+    with running_node(tmp_path / "node", tables=text) as node:
+        assert 0x0000 == send(node.port, film(chest_film, tmp_path, 1, PatientSex="F"))
+        node.wait_for(lambda: copies(tmp_path), 60)
+    changed = text.replace('["retain-patient-characteristics"]', "[]")
+    with pacs(peer), running_node(tmp_path / "node", tables=changed) as node:
+        node.command("retry")
+        node.delivered("2.25.4711.1")
+
+    (content,) = peer.contents.values()
+    assert "" == pydicom.dcmread(BytesIO(content)).PatientSex
+    assert 1 == len(list((tmp_path / "copies" / "reports").iterdir()))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
