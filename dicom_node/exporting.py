@@ -12,6 +12,7 @@ from dicom_node.deidentify.refusal import RefusedError
 from dicom_node.deidentify.reports import Reports
 from dicom_node.deidentify.settings import VaultSettings
 from dicom_node.deidentify.vault import Vault
+from dicom_node.errors import NodeError
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,10 @@ def export(
             written = write_reported(file, whole, folder, _reports(reports))
     except RefusedError as refusal:
         return Kept(refusal.code, str(refusal))
+    except (OSError, NodeError):
+        raise
+    except Exception as error:  # what no reader foresaw is no better the next time: a person is to see it
+        return Kept("malformed", f"cannot be de-identified ({type(error).__name__})")
     return Copy(written.path, written.instance, written.sop_class, written.transfer_syntax)
 
 

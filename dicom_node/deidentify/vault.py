@@ -126,8 +126,8 @@ class Vault:
         try:
             with writing(self.database) as connection:
                 connection.execute(insert(_entry).on_conflict_do_nothing(), rows)
-        except sa.exc.OperationalError as error:
-            raise VaultError(f"vault: {str(error.orig).splitlines()[0]}") from error
+        except sa.exc.SQLAlchemyError as error:
+            raise VaultError(f"vault: {_said(error)}") from error
         self._kept |= dict.fromkeys((link.kind, link.pseudonym) for link in new)
         while len(self._kept) > _REMEMBERED:
             self._kept.pop(next(iter(self._kept)))
@@ -202,6 +202,12 @@ class Vault:
         except InvalidTag as error:
             raise VaultError(f"vault: the row of {row.kind} {row.pseudonym} was altered") from error
         return Link(row.kind, row.pseudonym, json.loads(plain))
+
+
+def _said(error: sa.exc.SQLAlchemyError) -> str:
+    """Return what the database said, in one line."""
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else None
+    return next(iter(str(cause or "").splitlines()), type(error).__name__)
 
 
 def _bound(*parts: str) -> bytes:

@@ -206,6 +206,15 @@ def test_what_the_vault_cannot_keep_is_not_written(tmp_path: Path, vault: Vault)
     assert not list((tmp_path / "out").rglob("*.dcm"))
 
 
+def test_a_database_that_is_damaged_is_the_fault_of_the_vault(tmp_path: Path, vault: Vault) -> None:
+    vault.database.dispose()
+    for path in tmp_path.glob("vault.db*"):
+        path.write_bytes(b"no database" * 1000)
+
+    with pytest.raises(VaultError, match="file is not a database"):
+        vault.keep([PERSON])
+
+
 def test_of_a_refused_file_the_vault_is_told_nothing(tmp_path: Path, vault: Vault) -> None:
     with pytest.raises(RefusedError):
         replace(DEIDENTIFIER, vault=vault).write(
