@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -55,6 +55,11 @@ def show_log(vault: Vault, console: Console) -> None:
 
 
 def _who() -> str:
-    """Return the account, and the one before `sudo`."""
-    before = os.environ.get("SUDO_USER")
-    return f"{getpass.getuser()} ({before})" if before else getpass.getuser()
+    """Return the account, and the one that `sudo` names as before it."""
+    number, before = os.getuid(), os.environ.get("SUDO_USER")
+    try:
+        # Of the process itself: LOGNAME and USER are what anybody sets them to.
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:
+        name = str(number)
+    return f"{name} ({before})" if before else name

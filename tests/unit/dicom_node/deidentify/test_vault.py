@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import pwd
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,9 @@ import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
+from dicom_node.deidentify import vault_command
 from dicom_node.deidentify.keyring import VARIABLE, Keyring
 from dicom_node.deidentify.keys import make_key
 from dicom_node.deidentify.refusal import RefusedError
@@ -110,6 +114,17 @@ def test_a_question_that_cannot_be_answered_is_on_record_too(tmp_path: Path, vau
         asked(other, "PAAAA")
 
     assert ["PAAAA"] == [one.what for one in vault.accesses()]
+
+
+def test_who_asked_is_the_account_whatever_the_environment_says(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(variable, "somebody else")
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    vault_command.reveal(vault, "PAAAA", "consent withdrawn", Console(file=io.StringIO()))
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000)
+    vault_command.reveal(vault, "PAAAA", "consent withdrawn", Console(file=io.StringIO()))
+
+    assert [pwd.getpwuid(os.geteuid()).pw_name, "4000000"] == [one.who for one in vault.accesses()]
 
 
 def test_rotation_seals_all_anew_and_the_old_key_opens_nothing_more(tmp_path: Path, vault: Vault, keys: Path) -> None:
