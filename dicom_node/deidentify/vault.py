@@ -28,7 +28,7 @@ from dicom_node.deidentify.keyring import Keyring
 from dicom_node.errors import StartError
 from dicom_node.ledger.database import writing
 
-_NONCE = 12
+_NONCE, _TAG = 12, 16
 _AT_ONCE = 500
 # What this process has put into the vault last; a study has thousands of instances of one person.
 _REMEMBERED = 10_000
@@ -122,9 +122,11 @@ class Vault:
         if not new:
             return
         insert = sqlite.insert if self.database.dialect.name == "sqlite" else postgresql.insert
-        rows = [self._row(link) for link in new]
         try:
             with writing(self.database) as connection:
+                _lock(connection, "ROW EXCLUSIVE")
+                # Sealed under the lock: with keys read before it, the one that is used could be dropped meanwhile.
+                rows = [self._row(link) for link in new]
                 connection.execute(insert(_entry).on_conflict_do_nothing(), rows)
         except sa.exc.SQLAlchemyError as error:
             raise VaultError(f"vault: {_said(error)}") from error
@@ -156,6 +158,22 @@ class Vault:
             The key of a row is not there, or a row was altered; the rows before it are done.
         """
         return sum(self._resealed(batch) for batch in self._batches())
+
+    def renew_key(self) -> None:
+        """Put a new key first, and drop those that no row needs; nobody seals meanwhile.
+
+        The key that was first stays: rows may still be sealed with it, until `rotate` has done them.
+
+        Raises
+        ------
+        SettingsError
+            The file of the keys cannot be written.
+        """
+        with writing(self.database) as connection:
+            _lock(connection, "SHARE ROW EXCLUSIVE")
+            used = connection.execute(sa.select(_entry.c.key).distinct()).scalars()
+            _first, *others = self.keyring.keys()
+            self.keyring.renew(frozenset(others) - frozenset(used))
 
     def used_keys(self) -> frozenset[str]:
         """Return the names of the keys that some row is sealed with."""
@@ -198,10 +216,18 @@ class Vault:
             raise VaultError(f"vault: a row is sealed with the key {row.key}, which is not among the keys")
         bound = _bound(row.kind, row.pseudonym, row.key)
         try:
+            if len(row.sealed) < _NONCE + _TAG:
+                raise InvalidTag
             plain = AESGCM(key).decrypt(row.sealed[:_NONCE], row.sealed[_NONCE:], bound)
         except InvalidTag as error:
             raise VaultError(f"vault: the row of {row.kind} {row.pseudonym} was altered") from error
         return Link(row.kind, row.pseudonym, json.loads(plain))
+
+
+def _lock(connection: sa.Connection, mode: str) -> None:
+    """Take a lock of the table on Postgres; on SQLite a writer is alone already."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"LOCK TABLE {_entry.name} IN {mode} MODE")
 
 
 def _said(error: sa.exc.SQLAlchemyError) -> str:

@@ -33,14 +33,10 @@ def reveal(vault: Vault, pseudonym: str, reason: str, console: Console) -> bool:
 
 
 def rotate(vault: Vault, console: Console) -> None:
-    """Seal everything under a new first key; of the keys before, those that no row needs are dropped.
-
-    The key that was first stays: a process that has just read the keys may still seal with it.
-    """
+    """Seal everything under a new first key; of the keys before, those that no row needs are dropped."""
     keyring = vault.keyring
     if keyring.path is not None:
-        _first, *others = keyring.keys()
-        keyring.renew(frozenset(others) - vault.used_keys())
+        vault.renew_key()
     sealed = vault.rotate()
     console.print(f"{sealed} entries sealed anew with the key {next(iter(keyring.keys()))}")
 

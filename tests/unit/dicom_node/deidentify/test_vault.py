@@ -161,6 +161,48 @@ def test_whoever_uses_the_vault_during_a_rotation_notices_nothing(tmp_path: Path
     assert {"SOPInstanceUID": "959"} == asked(vault, "2.25.959")[0].original
 
 
+def test_a_row_that_waits_during_two_rotations_is_sealed_with_a_key_that_is_there(
+    tmp_path: Path, vault: Vault, keys: Path
+) -> None:
+    (first,) = vault.keyring.keys()
+    with sqlite3.connect(tmp_path / "vault.db", isolation_level=None) as busy, ThreadPoolExecutor(1) as pool:
+        busy.execute("BEGIN IMMEDIATE")
+        waiting = pool.submit(at(tmp_path, keys).keep, [PERSON])
+        with pytest.raises(TimeoutError):
+            waiting.result(0.5)
+        vault.keyring.renew()
+        vault.keyring.renew(frozenset({first}))
+        busy.execute("COMMIT")
+        waiting.result()
+
+    assert (PERSON,) == asked(vault, "PAAAA")
+
+
+def test_nobody_seals_while_keys_are_dropped(tmp_path: Path, vault: Vault) -> None:
+    vault.keep([PERSON])
+    with sqlite3.connect(tmp_path / "vault.db", isolation_level=None) as busy, ThreadPoolExecutor(1) as pool:
+        busy.execute("BEGIN IMMEDIATE")
+        waiting = pool.submit(vault_command.rotate, vault, Console(file=io.StringIO()))
+        with pytest.raises(TimeoutError):
+            waiting.result(0.5)
+        assert 1 == len(vault.keyring.keys())
+        busy.execute("COMMIT")
+        waiting.result()
+
+    assert 2 == len(vault.keyring.keys())
+    assert (PERSON,) == asked(vault, "PAAAA")
+
+
+@pytest.mark.parametrize("size", [0, 7, 12, 27])
+def test_a_row_that_was_cut_short_is_noticed(tmp_path: Path, vault: Vault, size: int) -> None:
+    vault.keep([PERSON])
+    with sqlite3.connect(tmp_path / "vault.db") as connection:
+        connection.execute("UPDATE vault_entry SET sealed = substr(sealed, 1, ?)", (size,))
+
+    with pytest.raises(VaultError, match="was altered"):
+        asked(vault, "PAAAA")
+
+
 def test_the_file_of_keys_stays_private_and_drops_what_is_named(keys: Path) -> None:
     keyring = Keyring(keys)
     (first,) = keyring.keys()
