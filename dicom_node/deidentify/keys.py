@@ -6,6 +6,8 @@ import binascii
 import os
 import secrets
 import stat
+import string
+from itertools import pairwise
 from pathlib import Path
 
 from dicom_node.deidentify.pseudonyms import SHORTEST_KEY
@@ -13,8 +15,9 @@ from dicom_node.durable import sync_folder
 from dicom_node.errors import SettingsError, StartError
 
 VARIABLE = "DICOM_NODE_SITE_KEY"
-# Of 32 random bytes, fewer than 16 different ones come up once in 10^20 keys.
+# Of 32 random bytes, fewer than 16 different ones come up once in 10^20 keys; so it is with the steps between them.
 _FEWEST_DIFFERENT = 16
+_TEXT = string.printable.encode()
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -106,4 +109,12 @@ def checked_key(text: str, place: str) -> bytes:
         raise SettingsError(f"{place}: {len(key)} bytes; a key has {SHORTEST_KEY} at least")
     if len(set(key)) < _FEWEST_DIFFERENT:
         raise SettingsError(f"{place}: the key repeats itself; `dicom-node make-key FILE` makes a random one")
+    if _is_guessable(key):
+        raise SettingsError(f"{place}: the key can be guessed; `dicom-node make-key FILE` makes a random one")
     return key
+
+
+def _is_guessable(key: bytes) -> bool:
+    """Return whether the bytes count up or down, or spell a text; random ones do once in 10^13 keys."""
+    steps = {(after - before) % 256 for before, after in pairwise(key)}
+    return len(steps) < _FEWEST_DIFFERENT or all(byte in _TEXT for byte in key)

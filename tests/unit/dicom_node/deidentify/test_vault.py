@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import pwd
@@ -218,7 +219,7 @@ def test_the_file_of_keys_stays_private_and_drops_what_is_named(keys: Path) -> N
 
 
 def test_keys_come_from_the_environment_where_no_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    new, old = bytes(range(32)).hex(), bytes(range(1, 33)).hex()
+    new, old = (hashlib.sha256(name).hexdigest() for name in (b"new", b"old"))
     monkeypatch.setenv(VARIABLE, f"{new},{old}")
     assert [bytes.fromhex(new), bytes.fromhex(old)] == list(Keyring(None).keys().values())
     with pytest.raises(SettingsError, match=VARIABLE):
