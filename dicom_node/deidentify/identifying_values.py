@@ -50,6 +50,7 @@ _KEYWORDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         re.compile(
             r"(Patient|Accession|Admission|Filler|Placer|Visit|Insurance|Record)\w*"
             r"(IDs?|Number|Locator|Identification)$"
+            r"|(Filler|Placer)OrderNumber\w*$|^(StudyID|RequestedProcedureID|ContainerIdentifier|SpecimenIdentifier)$"
         ),
     ),
     (

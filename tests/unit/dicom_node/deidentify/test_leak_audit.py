@@ -163,7 +163,11 @@ def test_another_date_is_found_only_where_nothing_else_is_meant(harmless: bytes)
         ("PatientTelephoneNumbers", "+49 (171) 555-1234", b"01715551234"),
         ("PatientID", "123456789", b"123-45-6789"), ("PatientID", "123-45-6789", b"123 456 789"),
         ("PatientID", "12345678", b"PID12345678"), ("PatientID", "12345678", b"0012345678"),
-        ("PatientID", "0012345678", b"12345678"),
+        ("PatientID", "0012345678", b"12345678"), ("StudyID", "ST4711", b"st4711"),
+        ("RequestedProcedureID", "RP-1", b"RP-1"), ("ContainerIdentifier", "S24-1", b"S24-1"),
+        ("SpecimenIdentifier", "S24-1-A", b"S24-1-A"),
+        ("FillerOrderNumberImagingServiceRequest", "F-77", b"F-77"),
+        ("PlacerOrderNumberImagingServiceRequest", "P-77", b"P-77"),
     ],
 )  # fmt: skip
 def test_a_number_is_found_with_other_separators_and_prefixes(keyword: str, value: str, planted: bytes) -> None:
