@@ -7,18 +7,21 @@ References
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import BinaryIO
 
 from pydicom.dataset import Dataset
+
+from dicom_node.deidentify.codestream import STARTS, Codestream, is_jpeg_family
 
 _PIXEL_TAGS = frozenset({(0x7FE0, 0x0008), (0x7FE0, 0x0009), (0x7FE0, 0x0010)})
 _ITEM, _DELIMITER = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 _UNDEFINED = 0xFFFFFFFF
 _PIECE = 1 << 20
+_LARGEST_TABLE = 1 << 22
 
 
 class PixelStreamError(Exception):
@@ -32,6 +35,8 @@ class PixelElement:
     header: bytes
     length: int | None
     order: str
+    transfer_syntax: str = ""
+    frames: int = 0
 
 
 def pixel_element(source: BinaryIO, dataset: Dataset) -> PixelElement | None:
@@ -40,7 +45,7 @@ def pixel_element(source: BinaryIO, dataset: Dataset) -> PixelElement | None:
     Parameters
     ----------
     dataset
-        The header, for its encoding: implicit or explicit, little or big endian.
+        The header, for its encoding: implicit or explicit, little or big endian; and what its frames are encoded in.
     """
     implicit, little = dataset.original_encoding
     order = "<" if little else ">"
@@ -49,7 +54,11 @@ def pixel_element(source: BinaryIO, dataset: Dataset) -> PixelElement | None:
         return None
     header = start if implicit else start + exactly(source, 4)
     (length,) = struct.unpack(order + "L", header[-4:])
-    return PixelElement(header, None if length == _UNDEFINED else length, order)
+    meta = getattr(dataset, "file_meta", None) or Dataset()
+    syntax, frames = str(meta.get("TransferSyntaxUID", "")), str(dataset.get("NumberOfFrames") or 1)
+    return PixelElement(
+        header, None if length == _UNDEFINED else length, order, syntax, int(frames) if frames.isdigit() else 0
+    )
 
 
 def copy_pixels(source: BinaryIO, element: PixelElement, target: BinaryIO) -> None:
@@ -76,19 +85,59 @@ def copy_pixels(source: BinaryIO, element: PixelElement, target: BinaryIO) -> No
         copy_bytes(source, target, length)
 
 
-def fragment_heads(source: BinaryIO, element: PixelElement, size: int = 1 << 16) -> Iterator[bytes]:
-    """Yield the beginning of each fragment of compressed pixels; after the last the file stands where it stood."""
+def fragment_heads(source: BinaryIO, element: PixelElement) -> Iterator[Codestream]:
+    """Yield the codestream of each frame of compressed pixels; after the last the file stands where it stood.
+
+    Notes
+    -----
+    The Basic Offset Table comes first, where it is anything else than offsets that ascend from zero: then it tells.
+    """
     position = source.tell()
-    while True:
-        head = source.read(8)
-        if len(head) < 8:
-            break  # `copy_pixels` says that the file ends early
+    items = list(_items(source, element))
+    if items:
+        table = Codestream(source, tuple(items[:1]), is_known=True)
+        offsets = _offsets(table, element.order)
+        if offsets is None:
+            yield table
+        yield from _frames(source, items[1:], element, offsets or [])
+    source.seek(position)
+
+
+def _items(source: BinaryIO, element: PixelElement) -> Iterator[tuple[int, int]]:
+    position = source.tell()
+    while len(head := source.read(8)) == 8:  # `copy_pixels` says where the file ends early
         group, number, length = struct.unpack(element.order + "HHL", head)
         if (group, number) != _ITEM:
-            break
-        yield source.read(min(length, size))
-        source.seek(max(length - size, 0), os.SEEK_CUR)
-    source.seek(position)
+            return
+        yield position + 8, length
+        position += 8 + length
+        source.seek(position)
+
+
+def _offsets(table: Codestream, order: str) -> list[int] | None:
+    content = table.at(0, _LARGEST_TABLE)
+    if len(content) % 4 or len(content) != len(table):
+        return None
+    offsets = list(struct.unpack(f"{order}{len(content) // 4}L", content))
+    ascends = all(earlier < later for earlier, later in pairwise(offsets))
+    return offsets if ascends and (not offsets or offsets[0] == 0) else None
+
+
+def _frames(
+    source: BinaryIO, fragments: list[tuple[int, int]], element: PixelElement, offsets: list[int]
+) -> Iterator[Codestream]:
+    known = is_jpeg_family(element.transfer_syntax)
+    starts = {fragments[0][0] + offset for offset in offsets} if fragments else set()
+    ranges: list[tuple[int, int]] = []
+    for fragment in fragments:
+        source.seek(fragment[0])
+        begins = len(fragments) == element.frames or fragment[0] in starts or source.read(2) in STARTS
+        if begins and ranges:
+            yield Codestream(source, tuple(ranges), known)
+            ranges = []
+        ranges.append(fragment)
+    if ranges:
+        yield Codestream(source, tuple(ranges), known)
 
 
 def skip_pixels(source: BinaryIO, element: PixelElement) -> None:

@@ -235,39 +235,6 @@ def test_every_file_of_the_collection_is_written_or_refused(tmp_path: Path, test
     assert outcomes["written"] > 80
 
 
-def segment(marker: int, content: bytes) -> bytes:
-    return bytes([0xFF, marker]) + (len(content) + 2).to_bytes(2, "big") + content
-
-
-JPEG = b"\xff\xd8" + segment(0xE0, b"JFIF\x00\x01\x01" + bytes(6))
-J2K = b"\xff\x4f" + segment(0x51, bytes(4))
-
-
-@pytest.mark.parametrize(
-    ("frame", "is_taken"),
-    [
-        (JPEG + segment(0xFE, b"LEAD Technologies Inc. V1.01\0") + b"\xff\xda", True),
-        (JPEG + b"\xff\xda" + segment(0xFE, b"Zeisig^Adele"), True),  # after the scan began it is no segment
-        (JPEG + segment(0xFE, b"Zeisig^Adele") + b"\xff\xda", False),
-        (JPEG + segment(0xE1, b"Exif\0\0 1956:11:27") + b"\xff\xda", False),
-        (J2K + segment(0x64, b"\0\1Created by OpenJPEG version 2.5.2") + b"\xff\x90", True),
-        (J2K + segment(0x64, b"\0\1Kakadu-v7.3.3") + b"\xff\x90", True),
-        (J2K + segment(0x64, b"\0\1Created by OpenJPEG for Zeisig") + b"\xff\x90", False),
-        (b"\xff\xd8" + segment(0xFE, bytes(40_000)) + segment(0xFE, b"Zeisig^Adele") + b"\xff\xda", False),
-    ],
-)
-def test_a_frame_with_a_comment_goes_only_if_an_encoder_signed_it(tmp_path: Path, frame: bytes, is_taken: bool) -> None:
-    source = io.BytesIO(slice_of(syntax=JPEGLSLossless, pixels=encapsulate([JPEG + b"\xff\xda", frame])))
-
-    if is_taken:
-        written = DEIDENTIFIER.write(source, tmp_path)
-        assert pydicom.dcmread(tmp_path / written.path).PixelData == encapsulate([JPEG + b"\xff\xda", frame])
-    else:
-        with pytest.raises(RefusedError) as refusal:
-            DEIDENTIFIER.write(source, tmp_path)
-        assert "comment" == refusal.value.code
-
-
 def changed(**values: object) -> io.BytesIO:
     dataset = pydicom.dcmread(io.BytesIO(slice_of()))
     for keyword, value in values.items():

@@ -99,7 +99,7 @@ def test_what_cannot_be_decoded_is_refused(tmp_path: Path) -> None:
     dataset.compress(JPEG2000Lossless, generate_instance_uid=False)
     broken = saved(dataset)
     start = broken.rfind(b"\xff\x4f\xff\x51")
-    broken = broken[: start + 60] + bytes(200) + broken[start + 260 :]
+    broken = broken[: start + 6] + bytes(36) + broken[start + 42 :]  # the size of image and tiles
 
     with pytest.raises(RefusedError) as refusal:
         LOOKING.write(io.BytesIO(broken), tmp_path)
