@@ -117,7 +117,7 @@ def _walk(dataset: Dataset, prefix: str) -> Iterator[Secret]:
         if known is not None and texts is not None:
             yield from _of(known[0], texts, prefix + known[2])
         else:
-            yield from _decoded(dataset, one.tag, known, prefix)
+            yield from _decoded(dataset, one, known, prefix)
 
 
 def _may_tell(one: DataElement | RawDataElement) -> bool:
@@ -130,9 +130,9 @@ def _may_tell(one: DataElement | RawDataElement) -> bool:
     )
 
 
-def _decoded(dataset: Dataset, tag: int, known: Known | None, prefix: str) -> Iterator[Secret]:
+def _decoded(dataset: Dataset, one: DataElement | RawDataElement, known: Known | None, prefix: str) -> Iterator[Secret]:
     try:
-        element = dataset[tag]
+        element = one if isinstance(one, DataElement) else dataset[one.tag]
     except Exception:  # what pydicom cannot read has no value to look for
         return
     path = prefix + ((known and known[2]) or element.keyword or str(element.tag))
