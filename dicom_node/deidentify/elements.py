@@ -171,7 +171,7 @@ class Rules:
         return Verdict(values.made(element, new[0] if len(new) == 1 else new), rule) if new else None
 
     def _outside(self, source: Dataset, tag: BaseTag, place: Place) -> Verdict:
-        if reason := safety.unknown(int(tag)):
+        if reason := safety.unknown(int(tag)) or safety.misplaced(int(tag), place.sequence):
             return Verdict(None, reason)
         raw = source.get_item(tag)
         if isinstance(raw, RawDataElement):

@@ -17,6 +17,7 @@ _FOREIGN_GROUPS = frozenset({0x0000, 0x0001, 0x0002, 0x0003, 0x0004, 0x0005, 0x0
 # Answers about tags that are kept at hand: an instance asks for hundreds, always the same.
 _CACHED = 16384
 _PADDING = 0xFFFCFFFC
+_PIXEL_GROUP = 0x7FE0
 _OVERLAYS_AND_CURVES = (0x6000, 0x5000)
 
 FREE_TEXT = frozenset({"LT", "ST", "UT", "UR", "AE"})
@@ -59,6 +60,12 @@ def unknown(tag: int) -> str | None:
     if dictionary_is_retired(tag) and set(dictionary_VR(tag).split(" or ")) & (FREE_TEXT | SHORT_TEXT | {"PN"}):
         return "retired attribute"
     return None
+
+
+def misplaced(tag: int, sequence: str | None) -> str | None:
+    """Return why an attribute does not belong into an item of a sequence, or None."""
+    # An icon or a thumbnail, wherever it hides: nobody decided on its pixels, and nobody blacked them out.
+    return "pixels in a sequence" if sequence is not None and tag >> 16 == _PIXEL_GROUP else None
 
 
 @lru_cache(maxsize=_CACHED)
