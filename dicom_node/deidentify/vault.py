@@ -171,14 +171,13 @@ class Vault:
         """
         with writing(self.database) as connection:
             _lock(connection, "SHARE ROW EXCLUSIVE")
-            used = connection.execute(sa.select(_entry.c.key).distinct()).scalars()
             _first, *others = self.keyring.keys()
-            self.keyring.renew(frozenset(others) - frozenset(used))
+            self.keyring.renew(frozenset(others) - _used(connection))
 
     def used_keys(self) -> frozenset[str]:
         """Return the names of the keys that some row is sealed with."""
         with self.database.connect() as connection:
-            return frozenset(connection.execute(sa.select(_entry.c.key).distinct()).scalars())
+            return _used(connection)
 
     def accesses(self) -> tuple[Access, ...]:
         """Return who opened what, the first first."""
@@ -222,6 +221,10 @@ class Vault:
         except InvalidTag as error:
             raise VaultError(f"vault: the row of {row.kind} {row.pseudonym} was altered") from error
         return Link(row.kind, row.pseudonym, json.loads(plain))
+
+
+def _used(connection: sa.Connection) -> frozenset[str]:
+    return frozenset(connection.execute(sa.select(_entry.c.key).distinct()).scalars())
 
 
 def _lock(connection: sa.Connection, mode: str) -> None:

@@ -247,7 +247,7 @@ def changed(**values: object) -> io.BytesIO:
 
 
 @pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])
-@pytest.mark.parametrize("uid", ["../../escaped", "/tmp/escaped", "1.2/../3", "..", "1." * 40 + "1"])  # noqa: S108
+@pytest.mark.parametrize("uid", ["../../escaped", "/escaped", "1.2/../3", "..", "1." * 40 + "1"])
 def test_a_retained_uid_that_is_none_becomes_no_path(tmp_path: Path, keyword: str, uid: str) -> None:
     target = tmp_path / "a" / "b"
     retaining = replace(DEIDENTIFIER, profile=Profile("linked", frozenset({Option.RETAIN_UIDS})))
