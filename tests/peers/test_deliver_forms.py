@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -53,6 +53,19 @@ def received(files: Sequence[Path], modality: str) -> list[str]:
 
 
 @contextmanager
+def scp_answering(answer: Callable[[evt.Event], int]) -> Iterator[int]:
+    """Serve C-STORE of every SOP class with what a function answers; yield the port."""
+    ae = AE("STORESCP")
+    ae.supported_contexts = StoragePresentationContexts
+    port = free_port()
+    server = ae.start_server((HOST, port), block=False, evt_handlers=[(evt.EVT_C_STORE, answer)])
+    try:
+        yield port
+    finally:
+        server.shutdown()
+
+
+@contextmanager
 def scp_refusing(status: int, sop_classes: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
     """Serve C-STORE, with a status of failure for some SOP classes; yield the port and what was taken."""
     taken: list[str] = []
@@ -63,14 +76,8 @@ def scp_refusing(status: int, sop_classes: Sequence[str]) -> Iterator[tuple[int,
         taken.append(str(event.request.AffectedSOPClassUID))
         return 0x0000
 
-    ae = AE("STORESCP")
-    ae.supported_contexts = StoragePresentationContexts
-    port = free_port()
-    server = ae.start_server((HOST, port), block=False, evt_handlers=[(evt.EVT_C_STORE, answer)])
-    try:
+    with scp_answering(answer) as port:
         yield port, taken
-    finally:
-        server.shutdown()
 
 
 @pytest.mark.peer

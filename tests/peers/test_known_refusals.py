@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from peers import HOST, free_port
+from peers import HOST
 from pydicom.uid import (
     ComprehensiveSRStorage,
     EncapsulatedPDFStorage,
@@ -20,10 +20,9 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
     SegmentationStorage,
 )
-from pynetdicom import AE, evt
-from pynetdicom.presentation import StoragePresentationContexts
+from pynetdicom import evt
 from rich.console import Console
-from test_deliver_forms import objects, pacs, scp_refusing
+from test_deliver_forms import objects, pacs, scp_answering, scp_refusing
 
 from dicom_node import status
 from dicom_node.ledger import generations, views
@@ -156,14 +155,8 @@ def scp_aborting(sop_class: str) -> Iterator[tuple[int, list[str]]]:
             taken.append(str(event.request.AffectedSOPClassUID))
         return 0x0000
 
-    ae = AE("STORESCP")
-    ae.supported_contexts = StoragePresentationContexts
-    port = free_port()
-    server = ae.start_server((HOST, port), block=False, evt_handlers=[(evt.EVT_C_STORE, answer)])
-    try:
+    with scp_answering(answer) as port:
         yield port, taken
-    finally:
-        server.shutdown()
 
 
 def test_a_peer_that_ends_the_association_at_a_form_is_asked_about_the_rest_and_sent_another(tmp_path: Path) -> None:
