@@ -135,14 +135,13 @@ class Atlas:
             arrays["view"] = np.append(self.view.direction, np.float32(self.view.bias))
         np.savez_compressed(path, allow_pickle=False, **arrays)
 
-    def refusal(self, embedding: Floats) -> UnsuitableFilmError | None:
-        """Return why a film with this embedding, (numbers,), is not read; None if it is."""
+    def refusal(self, embedding: Floats, familiarity: Familiarity) -> UnsuitableFilmError | None:
+        """Return why a film with this embedding, (numbers,), and its familiarity is not read; None if it is."""
         score = 1.0 if self.view is None else self.view.score(embedding)
         if score <= 0.0:
             return UnsuitableFilmError(
                 NOT_FRONTAL, f"pixels: not a whole frontal chest film as it hangs (view score {score:.2f}; above 0 is)"
             )
-        familiarity = self.familiarity(embedding)
         return None if familiarity.is_known else UnsuitableFilmError(UNFAMILIAR, familiarity.reason)
 
     def familiarity(self, embedding: Floats) -> Familiarity:

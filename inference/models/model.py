@@ -100,10 +100,10 @@ class Classifier(Generic[Preparing]):
             return UnsuitableFilmError("not-probable", f"outputs of {self.card.name}: {fault}")
         familiarity = None
         if self.atlas is not None and own.embedding is not None:
-            refusal = self.atlas.refusal(own.embedding)
+            familiarity = self.atlas.familiarity(own.embedding)
+            refusal = self.atlas.refusal(own.embedding, familiarity)
             if refusal is not None:
                 return refusal
-            familiarity = self.atlas.familiarity(own.embedding)
         scores = self.scoring.scores(own.logits)
         if not np.isfinite(scores).all():
             return UnsuitableFilmError("not-finite", f"scores of {self.card.name}: not every one is finite")

@@ -59,7 +59,9 @@ def test_an_atlas_refuses_by_view_before_distance_and_keeps_its_check(clouds, tm
 
     known, turned, far = (np.array([0, 0, x, y], np.float32) for x, y in ((0, 1), (0, 0.4), (9, 1)))
 
-    assert atlas.refusal(known) is None
-    assert NOT_FRONTAL == atlas.refusal(turned).code
-    assert "view score -0.10" in str(atlas.refusal(turned))
-    assert UNFAMILIAR == atlas.refusal(far).code
+    refusals = [atlas.refusal(each, atlas.familiarity(each)) for each in (known, turned, far)]
+
+    assert refusals[0] is None
+    assert NOT_FRONTAL == refusals[1].code
+    assert "view score -0.10" in str(refusals[1])
+    assert UNFAMILIAR == refusals[2].code
