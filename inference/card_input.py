@@ -103,12 +103,19 @@ class LevelsSection(Section):
 
 
 class InputSection(LevelsSection):
-    """What a model of films reads, and how."""
+    """What a model of films reads, and how.
+
+    Attributes
+    ----------
+    cropped
+        Part of a film that is cut off at each of its four sides before it is fitted.
+    """
 
     kind: Literal["film"] = "film"
     views: Annotated[tuple[View, ...], Field(min_length=1)]
     side: Annotated[int, Field(ge=32, le=4096)]
     enhancement: str = "none"
+    cropped: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
 
     @field_validator("enhancement")
     @classmethod
@@ -125,7 +132,9 @@ class InputSection(LevelsSection):
     def preprocessing(self) -> Preprocessing:
         """Return the code that prepares films for the model."""
         mean, deviation = self.scaling()
-        return Preprocessing(self.side, mean, deviation, self.percentiles, self.enhancement, self.channels)
+        return Preprocessing(
+            self.side, mean, deviation, self.percentiles, self.enhancement, self.channels, self.cropped
+        )
 
     def guard(self) -> Guard:
         """Return the check of headers."""

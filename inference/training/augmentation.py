@@ -15,6 +15,12 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 
+# Standard deviations of the blurs between which a band lies, on a film of some 300 pixels.
+BANDS_PX = (1.0, 2.5, 6.0, 16.0)
+# Pieces of a tone curve, and grays for which it is worked out.
+PIECES = 6
+CURVE_GRAYS = 1024
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -36,6 +42,12 @@ class Augmentation:
         Largest standard deviation of a blur, which half of the films get.
     erased
         Share of films in which a rectangle is blackened.
+    tones
+        Standard deviation of the logarithm of the slope of each piece of a tone curve.
+    bands
+        Standard deviation of the logarithm of the gain of each band of detail, as makers' processing gives them.
+    shading
+        Largest part of the brightness that one edge of a film may lose against the other.
     """
 
     aspect: tuple[float, float] = (0.85, 1.75)
@@ -47,6 +59,9 @@ class Augmentation:
     window: float = 0.12
     blur_px: float = 1.2
     erased: float = 0.25
+    tones: float = 0.0
+    bands: float = 0.0
+    shading: float = 0.0
 
     def changed(self, film: Floats, boxed: Floats, random: np.random.Generator) -> tuple[Floats, Floats]:
         """Return a changed film, and what is boxed on it moved along.
@@ -61,6 +76,7 @@ class Augmentation:
         film = self._toned(film, random)
         if random.random() < 0.5:
             film = np.asarray(cv2.GaussianBlur(film, (0, 0), random.uniform(0.2, self.blur_px)), np.float32)
+        film = self._processed(film, random)
         return self._erased(film, random) if random.random() < self.erased else film, boxed
 
     def _placement(self, shape: tuple[int, ...], random: np.random.Generator) -> tuple[Matrix, tuple[int, int]]:
@@ -87,6 +103,16 @@ class Augmentation:
         toned = np.clip((film - np.float32(low)) / np.float32(high - low), 0.0, 1.0)
         return np.asarray(toned ** np.float32(np.exp(random.normal(0.0, self.gamma))), np.float32)
 
+    def _processed(self, film: Floats, random: np.random.Generator) -> Floats:
+        """Return the film as another maker's processing would show it: tone curve, gains of detail, shading."""
+        if self.bands:
+            film = banded(film, np.exp(random.normal(0.0, self.bands, len(BANDS_PX))))
+        if self.tones:
+            film = curved(film, np.exp(random.normal(0.0, self.tones, PIECES)))
+        if self.shading:
+            film = shaded(film, random.uniform(0.0, 2.0 * np.pi), random.uniform(0.0, self.shading))
+        return np.clip(film, np.float32(0.0), np.float32(1.0))
+
     def _erased(self, film: Floats, random: np.random.Generator) -> Floats:
         """Return the film with a rectangle of up to 30 % of its sides in black: no one spot may decide."""
         rows, columns = film.shape
@@ -95,6 +121,32 @@ class Augmentation:
         film = film.copy()
         film[top : top + height, left : left + width] = 0.0
         return film
+
+
+def banded(film: Floats, gains: NDArray[np.float64]) -> Floats:
+    """Return a film whose bands of detail, from fine to coarse, are each multiplied by a gain."""
+    rest, changed = film, np.zeros_like(film)
+    for sigma, gain in zip(BANDS_PX, gains, strict=True):
+        coarse = np.asarray(cv2.GaussianBlur(rest, (0, 0), sigma), np.float32)
+        changed += (rest - coarse) * np.float32(gain)
+        rest = coarse
+    return rest + changed
+
+
+def curved(film: Floats, slopes: NDArray[np.float64]) -> Floats:
+    """Return a film in [0, 1] under a rising curve of straight pieces, of the same range."""
+    heights = np.concatenate([[0.0], np.cumsum(slopes)]) / np.sum(slopes)
+    grays = np.linspace(0.0, 1.0, CURVE_GRAYS)
+    curve = np.interp(grays, np.linspace(0.0, 1.0, len(heights)), heights).astype(np.float32)
+    places = np.clip(film * np.float32(CURVE_GRAYS - 1), 0, CURVE_GRAYS - 1).astype(np.int32)
+    return np.asarray(curve[places], np.float32)
+
+
+def shaded(film: Floats, angle: float, depth: float) -> Floats:
+    """Return a film whose brightness falls evenly by a part of itself in a direction, as toward a tube's heel."""
+    rows, columns = (np.linspace(-0.5, 0.5, length, dtype=np.float32) for length in film.shape)
+    slope = rows[:, np.newaxis] * np.float32(np.sin(angle)) + columns * np.float32(np.cos(angle))
+    return film * (np.float32(1.0) - np.float32(depth) * (np.float32(0.5) + slope))
 
 
 def placed(film: Floats, placement: Matrix, size: tuple[int, int]) -> Floats:

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from sklearn.covariance import LedoitWolf
 
 from inference.atlas import Atlas, unit
-from inference.films import ADULTS, CHILDREN, LabelledFilm, at_aspect
+from inference.films import ADULTS, CHILDREN, LabelledFilm
 from inference.preprocessing import Preprocessing
 from inference.training.loop import readings_of
 from inference.training.network import FilmClassifier
 from inference.training.pool import FilmPool
 from inference.training.recipe import Recipe
 from inference.training.views import spoiled, view_check
-from inference.types import Radiograph
 
 Floats = NDArray[np.float32]
 
@@ -54,14 +53,10 @@ def atlas_of(recipe: Recipe, classifier: FilmClassifier, training: FilmPool, val
 def variants(recipe: Recipe, classifier: FilmClassifier, pool: FilmPool) -> Iterator[Floats]:
     """Yield the embeddings of all films: as they are, at their own aspect ratio, and augmented."""
     random = np.random.default_rng(recipe.seed)
-    augmentation = recipe.augmented()
-    films = [pool.film(index) for index in range(len(pool.films))]
-    ratios = [film.aspect or float(np.exp(random.uniform(*np.log(augmentation.aspect)))) for film in pool.films]
-    preprocessing = recipe.input.preprocessing()
-    yield embeddings_of(classifier, films, preprocessing)
-    pairs = zip(films, ratios, strict=True)
-    yield embeddings_of(classifier, [at_aspect(Radiograph(film), ratio).pixels for film, ratio in pairs], preprocessing)
-    changed = [augmentation.changed(film, film, random)[0] for film in films]
+    augmentation, preprocessing = recipe.augmented(), recipe.input.preprocessing()
+    yield embeddings_of(classifier, pool.all(), preprocessing)
+    yield embeddings_of(classifier, pool.at_own_aspect(augmentation.aspect, random), preprocessing)
+    changed = (augmentation.changed(film, film, random)[0] for film in pool.all())
     yield embeddings_of(classifier, changed, preprocessing)
 
 

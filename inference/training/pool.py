@@ -15,8 +15,8 @@ from torch import Tensor
 
 from inference.errors import MissingDataError
 from inference.film import display_pixels
-from inference.films import ADULTS, FilmFolder, LabelledFilm
-from inference.geometry import Geometry, resized
+from inference.films import ADULTS, FilmFolder, LabelledFilm, at_aspect
+from inference.geometry import resized
 from inference.preprocessing import Preprocessing
 from inference.training.augmentation import Augmentation
 from inference.training.recipe import Recipe
@@ -78,6 +78,16 @@ class FilmPool:
     def film(self, index: int) -> Floats:
         """Return a film as a float32 array in [0, 1]."""
         return self.pictures[index].astype(np.float32) / np.float32(255.0)
+
+    def all(self) -> Iterator[Floats]:
+        """Yield every film as a float32 array in [0, 1]."""
+        return (self.film(index) for index in range(len(self.films)))
+
+    def at_own_aspect(self, span: tuple[float, float], random: np.random.Generator) -> Iterator[Floats]:
+        """Yield every film at its original aspect ratio; where that is unknown, at one drawn from a span."""
+        ratios = [film.aspect or float(np.exp(random.uniform(*np.log(span)))) for film in self.films]
+        for film, ratio in zip(self.all(), ratios, strict=True):
+            yield at_aspect(Radiograph(film), ratio).pixels
 
     def boxed(self, index: int) -> Floats:
         """Return a film's boxes as float32, (rows, columns), 1.0 inside."""
@@ -163,9 +173,9 @@ def transplanted(
 
 def batch_of(examples: Sequence[Example], preprocessing: Preprocessing) -> Batch:
     """Return films and their boxes on the grid of the network."""
-    films = np.stack([preprocessing.prepare(Radiograph(each.film)).tensor for each in examples])
-    fitted = [(Geometry.fit(each.boxed.shape[:2], preprocessing.side), each.boxed) for each in examples]
-    boxed = np.stack([geometry.to_model(inside) for geometry, inside in fitted])
+    prepared = [preprocessing.prepare(Radiograph(each.film)) for each in examples]
+    films = np.stack([each.tensor for each in prepared])
+    boxed = np.stack([film.geometry.to_model(each.boxed) for film, each in zip(prepared, examples, strict=True)])
     targets = np.array([[each.target] for each in examples], np.float32)
     return Batch(torch.from_numpy(films), torch.from_numpy(targets), torch.from_numpy(boxed))
 

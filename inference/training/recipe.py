@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from inference.card import CardText, InputSection
 from inference.card_faults import faults_of
@@ -22,7 +22,11 @@ class Section(BaseModel):
 
 
 class Step(Section):
-    """Epochs at one size; small films first cost a fraction and teach much of it."""
+    """Epochs at one size; small films first cost a fraction and teach much of it.
+
+    The last size may be larger than the one that is served: enlarged by augmentation, things look larger in training
+    (Touvron et al., Fixing the train-test resolution discrepancy, NeurIPS 2019).
+    """
 
     epochs: Annotated[int, Field(ge=1)]
     side: Annotated[int, Field(ge=32, multiple_of=32)]
@@ -80,6 +84,9 @@ class AugmentationSection(Section):
     window: float = 0.12
     blur_px: float = 1.2
     erased: Annotated[float, Field(ge=0, le=1)] = 0.25
+    tones: Annotated[float, Field(ge=0)] = 0.0
+    bands: Annotated[float, Field(ge=0)] = 0.0
+    shading: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
 class TransplantSection(Section):
@@ -94,6 +101,16 @@ class TeachingSection(Section):
 
     recipes: Annotated[tuple[str, ...], Field(min_length=1)]
     weight: Annotated[float, Field(gt=0, le=1)] = 0.5
+    start: tuple[str, ...] = ()  # teachers of whose weights the mean is begun with; none named: all
+    reads: Literal["augmented", "still"] = "augmented"  # what the teachers see: each batch, or each film once as it is
+
+    @field_validator("start")
+    @classmethod
+    def _are_teachers(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        strangers = set(names) - set(info.data.get("recipes", ()))
+        if strangers:
+            raise ValueError(f"{', '.join(sorted(strangers))}: not among teaching.recipes")
+        return names
 
 
 class Recipe(Section):
@@ -120,12 +137,6 @@ class Recipe(Section):
         if section.channels != 1:
             raise ValueError(f"channels: {section.channels}; films are trained on in one")
         return section
-
-    @model_validator(mode="after")
-    def _ends_at_the_served_size(self) -> Recipe:
-        if self.schedule.steps and self.schedule.steps[-1].side != self.input.side:
-            raise ValueError("schedule.steps: the last side differs from input.side")
-        return self
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -97,7 +97,8 @@ class Trainer:
         self.out.mkdir(parents=True, exist_ok=True)
         with (self.out / "training.jsonl").open("w", encoding="utf-8") as log:
             diary = Diary(recipe, validation, self.out / CHECKPOINT, log, self.tell)
-            classifier = trained(recipe, training, diary.report, diary.epoch_done, teaching)
+            taught = teaching.taught(training, recipe.augmented().aspect, recipe.seed) if teaching else training
+            classifier = trained(recipe, taught, diary.report, diary.epoch_done, teaching)
         if recipe.schedule.keep == "best":
             classifier.load_state_dict(load_file(self.out / CHECKPOINT))
         self._write(recipe, classifier, (training, validation))

@@ -1,7 +1,8 @@
 """Networks trained before, whose scores a new one learns beside the labels.
 
 Radiologists saw few of the adults' films; one network's guess is noisy where labels are few, and the mean of
-several is less so. The new network starts from the mean of their weights and learns the mean of their logits.
+several is less so. The new network starts from the mean of their weights and learns the mean of their logits. Where
+films are shown as no teacher has seen them, and would misread them, it learns what they say of each film as it is.
 
 References
 ----------
@@ -12,17 +13,25 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from inference.errors import MissingDataError
+from inference.models.folder import load_model
+from inference.scoring import LEAST_PROBABILITY, sigmoid
 from inference.training.network import FilmClassifier, new_classifier
+from inference.training.pool import FilmPool
 from inference.training.recipe import Recipe
+from inference.types import Radiograph
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -35,10 +44,16 @@ class Teaching:
         Networks of the recipe's architecture.
     weight
         Share of their scores in a target; the rest is the label's.
+    begun
+        Networks from the mean of whose weights it starts.
+    folders
+        Model folders of teachers that read each film once, as it is; none where they read each batch.
     """
 
     teachers: tuple[FilmClassifier, ...]
     weight: float
+    begun: tuple[FilmClassifier, ...]
+    folders: tuple[Path, ...] = ()
 
     @classmethod
     def of(cls, recipe: Recipe, checkpoints: Sequence[Path]) -> Teaching | None:
@@ -53,12 +68,38 @@ class Teaching:
         if len(checkpoints) != (len(asked.recipes) if asked else 0):
             names = ", ".join(asked.recipes) if asked else "none"
             raise MissingDataError(f"--teacher: {len(checkpoints)} given; the recipe's teachers: {names}")
-        return cls(tuple(classifier_of(recipe, each) for each in checkpoints), asked.weight) if asked else None
+        if asked is None:
+            return None
+        teachers = tuple(classifier_of(recipe, each) for each in checkpoints)
+        named = zip(asked.recipes, teachers, strict=True)
+        begun = tuple(teacher for name, teacher in named if name in (asked.start or asked.recipes))
+        folders = tuple(each.parent for each in checkpoints) if asked.reads == "still" else ()
+        return cls(teachers, asked.weight, begun, folders)
 
     def prepare(self, pupil: FilmClassifier) -> None:
-        """Give a network the mean of the teachers' weights."""
-        states = [teacher.state_dict() for teacher in self.teachers]
+        """Give a network the weights to begin with."""
+        states = [each.state_dict() for each in self.begun]
         pupil.load_state_dict({name: mean_of([state[name] for state in states]) for name in states[0]})
+
+    def taught(self, pool: FilmPool, span: tuple[float, float], seed: int) -> FilmPool:
+        """Return films with the targets of teachers that read each once; the same films without such teachers.
+
+        Parameters
+        ----------
+        span
+            Aspect ratios that films of unknown ratio are read at, beside the square.
+        """
+        if not self.folders:
+            return pool
+        logits = [said_of(folder, pool, span, seed) for folder in self.folders]
+        said = sigmoid(np.mean(logits, axis=0))
+        targets = [
+            self.weight * float(each) + (1.0 - self.weight) * film.target
+            for each, film in zip(said, pool.films, strict=True)
+        ]
+        return replace(
+            pool, films=tuple(replace(film, target=target) for film, target in zip(pool.films, targets, strict=True))
+        )
 
     @torch.no_grad()
     def targets(self, films: Tensor, labels: Tensor) -> Tensor:
@@ -71,8 +112,23 @@ class Teaching:
         labels
             (films, findings): what the labels say.
         """
+        if self.folders:  # the labels are theirs already
+            return labels
         logits = torch.stack([teacher(films).logits for teacher in self.teachers]).mean(dim=0)
         return self.weight * logits.sigmoid() + (1.0 - self.weight) * labels
+
+
+def said_of(folder: Path, pool: FilmPool, span: tuple[float, float], seed: int) -> Floats:
+    """Return the logits of the calibrated scores of a model for all films: the mean of two views of each, (films,)."""
+    model = load_model(folder)
+
+    def logit(film: Floats) -> float:
+        outputs = model.network.run(model.prepare(Radiograph(film)).tensor[np.newaxis])
+        score = np.clip(float(model.scoring.scores(outputs.logits)[0, 0]), LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
+        return float(np.log(score / (1.0 - score)))
+
+    views = pool.all(), pool.at_own_aspect(span, np.random.default_rng(seed))
+    return np.asarray(np.mean([[logit(film) for film in view] for view in views], axis=0), np.float32)
 
 
 def mean_of(tensors: Sequence[Tensor]) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from inference.enhancement import ENHANCEMENTS
 from inference.errors import UnsuitableFilmError
+from inference.geometry import Box
 from inference.orientation import Orientation
 from inference.preprocessing import Preprocessing, levels_at
 from inference.types import Radiograph
@@ -100,6 +102,18 @@ def test_padding_around_a_turned_film_does_not_shrink_it() -> None:
     expected = PREPROCESSING.prepare(Radiograph(film())).tensor
     # The order in which the pixels of a block are added follows the memory.
     assert np.abs(PREPROCESSING.prepare(turned).tensor - expected).max() < 1e-5
+
+
+def test_the_border_of_a_film_is_cut_off_inside_its_padding() -> None:
+    outer, padding = np.zeros((400, 420), np.float32), np.ones((400, 420), bool)
+    outer[50:350, 120:320], padding[50:350, 120:320] = film(), False
+    cropping = replace(PREPROCESSING, cropped=0.05)
+
+    prepared = cropping.prepare(Radiograph(outer, padding))
+
+    assert Box(65, 130, 270, 180) == prepared.geometry.seen
+    assert (PREPROCESSING.prepare(Radiograph(film()[15:285, 10:190])).tensor == prepared.tensor).all()
+    assert prepared.geometry.to_source(np.ones((12, 12), np.float32))[:65].max() == 0.0
 
 
 def test_equalization_raises_local_contrast_and_stays_in_range() -> None:

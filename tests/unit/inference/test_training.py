@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,17 @@ from inference.films import FilmFolder, LabelledFilm, child_split, radiologist_t
 
 torch = pytest.importorskip("torch", reason="the extra 'train' is not installed")
 
-from safetensors.torch import load_file  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
 
 from inference.models import load_model  # noqa: E402 - only with torch
 from inference.progress import Step  # noqa: E402
-from inference.training.augmentation import Augmentation  # noqa: E402
+from inference.training.augmentation import (  # noqa: E402
+    BANDS_PX,
+    Augmentation,
+    banded,
+    curved,
+    shaded,
+)
 from inference.training.calibration import best_scaling, best_threshold  # noqa: E402
 from inference.training.export import export  # noqa: E402
 from inference.training.loop import box_loss  # noqa: E402
@@ -27,6 +34,7 @@ from inference.training.pool import FilmPool  # noqa: E402
 from inference.training.recipe import read_recipe  # noqa: E402
 from inference.training.run import CHECKPOINT, Trainer  # noqa: E402
 from inference.training.teaching import Teaching  # noqa: E402
+from inference.types import Radiograph  # noqa: E402
 
 RECIPE = Path(__file__).parents[3] / "inference" / "recipes" / "teacher-children.toml"
 
@@ -128,6 +136,52 @@ def test_a_pupil_starts_from_its_teachers_and_learns_what_they_say(chest_films: 
     assert load_model(tmp_path / "model").network.outputs == 1
 
 
+def test_teachers_that_read_still_films_change_the_targets_and_no_batch(chest_films: Path, tmp_path: Path) -> None:
+    recipe = short_recipe(tmp_path)
+    Trainer(recipe, chest_films, tmp_path / "teacher", lambda _: None, most_films=60).run()
+    asked = '[teaching]\nrecipes = ["recipe.toml"]\nweight = 0.5\nreads = "still"\n\n[input]'
+    pupil = written(tmp_path / "pupil.toml", recipe.read_text(encoding="utf-8").replace("[input]", asked))
+    teaching = Teaching.of(read_recipe(pupil), [tmp_path / "teacher" / CHECKPOINT])
+    assert teaching is not None
+    pool = FilmPool.load(FilmFolder(chest_films), FilmFolder(chest_films).films(20180222)[:4])
+
+    taught = teaching.taught(pool, (0.85, 1.75), seed=1)
+
+    model = load_model(tmp_path / "teacher")
+    answers = [model.scoring.scores(model.network.run(model.prepare(Radiograph(each)).tensor[None]).logits)[0, 0]
+               for each in pool.all()]  # fmt: skip
+    halves = [2.0 * film.target - label.target for film, label in zip(taught.films, pool.films, strict=True)]
+    assert pytest.approx(answers, abs=0.1) == halves  # the other view of each film is alike
+    labels = torch.full((2, 1), 0.25)
+    assert torch.equal(labels, teaching.targets(torch.randn(2, 1, 64, 64), labels))
+
+
+def test_a_pupil_begins_with_the_teachers_that_are_named(tmp_path: Path) -> None:
+    asked = '[teaching]\nrecipes = ["a.toml", "b.toml", "c.toml"]\nstart = ["c.toml"]\n\n'
+    text = RECIPE.read_text(encoding="utf-8").replace("[input]", asked + "[input]")
+    recipe = read_recipe(written(tmp_path / "named.toml", text))
+    paths = []
+    for seed in range(3):
+        network = new_classifier("efficientnet-lite0", findings=1, seed=seed)
+        torch.nn.init.constant_(network.head.weight, float(seed))
+        paths.append(tmp_path / f"{seed}.safetensors")
+        save_file({name: each.contiguous() for name, each in network.state_dict().items()}, paths[-1])
+
+    teaching = Teaching.of(recipe, paths)
+
+    assert teaching is not None
+    assert [2.0] == [float(each.head.weight.detach().mean()) for each in teaching.begun]
+    assert len(teaching.teachers) == 3
+    strange = text.replace('start = ["c.toml"', 'start = ["d.toml"')
+    with pytest.raises(InvalidRecipeError, match=r"d\.toml: not among teaching\.recipes"):
+        read_recipe(written(tmp_path / "strange.toml", strange))
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def test_a_teacher_that_is_not_there_is_named(tmp_path: Path, chest_films: Path) -> None:
     recipe = RECIPE.with_name("pneumonia-lite0.toml")
 
@@ -135,11 +189,15 @@ def test_a_teacher_that_is_not_there_is_named(tmp_path: Path, chest_films: Path)
         Trainer(recipe, chest_films, tmp_path, lambda _: None).run()
 
 
-def test_the_recipes_of_teachers_lie_beside_the_recipe_that_names_them() -> None:
-    teaching = read_recipe(RECIPE.with_name("pneumonia-lite0.toml")).teaching
+def test_the_recipes_of_teachers_lie_beside_the_recipes_that_name_them() -> None:
+    named, met = ["pneumonia-lite0.toml"], set()
+    while named:
+        recipe = read_recipe(RECIPE.with_name(name := named.pop()))
+        met.add(name)
+        named += recipe.teaching.recipes if recipe.teaching else ()
 
-    assert teaching is not None
-    assert all(read_recipe(RECIPE.with_name(name)).network.architecture for name in teaching.recipes)
+    assert "teacher-children.toml" in met
+    assert met >= {path.name for path in RECIPE.parent.glob("teacher-*.toml")}
 
 
 def test_a_mirrored_network_says_the_same_of_a_film_and_its_mirror_image(classifier: FilmClassifier) -> None:
@@ -232,6 +290,38 @@ def test_augmentation_follows_the_seed_and_keeps_the_range() -> None:
     assert (first == second).all()
     assert 0.0 <= first.min() <= first.max() <= 1.0
     assert min(first.shape) >= 224
+
+
+def test_processing_of_makers_keeps_the_range_and_what_it_does_not_change() -> None:
+    film = np.random.default_rng(0).random((224, 200), np.float32)
+    still = Augmentation((1.0, 1.0), 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.21, 0.0)
+    foreign = replace(still, tones=0.7, bands=0.6, shading=0.5)
+    (plain, _), (first, boxed), (second, _) = (
+        each.changed(film, film, np.random.default_rng(5)) for each in (still, foreign, foreign)
+    )
+
+    assert (first == second).all()
+    assert 0.0 <= first.min() <= first.max() <= 1.0
+    assert np.abs(first - plain).mean() > 0.02
+    assert np.abs(boxed - np.clip(boxed, film.min(), film.max())).max() == 0.0  # what is boxed is moved, not toned
+    assert pytest.approx(film, abs=1e-5) == banded(film, np.ones(len(BANDS_PX)))
+    assert pytest.approx(film, abs=2e-3) == curved(film, np.ones(6))
+    assert (film == shaded(film, 1.0, 0.0)).all()
+
+
+def test_a_tone_curve_rises_over_the_whole_range() -> None:
+    grays = np.linspace(0.0, 1.0, 256, dtype=np.float32)[np.newaxis]
+    shown = curved(grays, np.array([0.2, 3.0, 1.0, 0.5, 2.0, 1.0]))[0]
+
+    assert (np.diff(shown) >= 0.0).all()
+    assert (0.0, 1.0) == (shown[0], shown[-1])
+
+
+def test_shading_takes_its_part_from_one_edge() -> None:
+    even = shaded(np.ones((50, 40), np.float32), 0.0, 0.4)
+
+    assert pytest.approx(1.0) == float(even[0, 0])
+    assert pytest.approx(0.6) == float(even[0, -1])
 
 
 def test_a_box_moves_with_its_film() -> None:
