@@ -83,7 +83,7 @@ def test_an_atlas_whose_arrays_do_not_belong_together_is_refused(
 
 
 GOLDEN_FAULTS: list[tuple[dict[str, Any], str]] = [
-    ({"tensor": lambda each: each[:, :64, :64]}, r"tensor: shape \(1, 64, 64\); the card prepares films of \(1, 192"),
+    ({"tensor": lambda each: each[:, :64, :64]}, r"tensor: shape \(1, 64, 64\); the card prepares films of \(1, 224"),
     ({"tensor": lambda each: each * np.float32(np.nan)}, "tensor: not every value is finite"),
     ({"scores": lambda each: each * np.nan}, r"scores: \[nan\]; a score lies in \[0, 1\]"),
     ({"scores": lambda _: np.zeros(2, np.float32)}, r"scores: shape \(2,\); the card names 1 findings"),
@@ -129,7 +129,7 @@ def test_a_damaged_file_beside_the_weights_is_one_clear_error(
 
 def test_faults_of_every_part_come_together(folder: Path) -> None:
     for old, new in (
-        ("233604007", "233604008"), ("temperature = ", "temperature = -"), ("side = 192", "side = 64"),
+        ("233604007", "233604008"), ("temperature = ", "temperature = -"), ("side = 224", "side = 64"),
         ("channels = 1", "channels = 3"),
     ):  # fmt: skip
         changed(folder, old, new)
@@ -140,7 +140,7 @@ def test_faults_of_every_part_come_together(folder: Path) -> None:
 
     expected = (
         "findings.0.code: 233604008", "findings.0.temperature: -", "atlas.npz: sha256 is", "golden.npz: not found",
-        "input.channels: 3, the network takes 1", "input.side: 64, the network takes 192",
+        "input.channels: 3, the network takes 1", "input.side: 64, the network takes 224",
     )  # fmt: skip
     assert len(expected) == len(said)
     assert all(part in fault for part, fault in zip(expected, said, strict=True))

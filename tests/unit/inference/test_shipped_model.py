@@ -148,9 +148,9 @@ def test_every_fault_of_a_card_is_named_at_once(folder: Path) -> None:
 
 
 def test_a_card_that_contradicts_the_weights_is_refused(folder: Path) -> None:
-    with_card(folder, "side = 192", "side = 224")
+    with_card(folder, "side = 224", "side = 192")
 
-    with pytest.raises(InvalidCardError, match="the network takes 192"):
+    with pytest.raises(InvalidCardError, match="the network takes 224"):
         load_model(folder)
 
 

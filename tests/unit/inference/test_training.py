@@ -185,7 +185,7 @@ def written(path: Path, text: str) -> Path:
 def test_a_teacher_that_is_not_there_is_named(tmp_path: Path, chest_films: Path) -> None:
     recipe = RECIPE.with_name("pneumonia-lite0.toml")
 
-    with pytest.raises(MissingDataError, match=r"0 given.*teacher-children\.toml, teacher-changed\.toml"):
+    with pytest.raises(MissingDataError, match=r"0 given.*teacher-makers\.toml, teacher-strangers\.toml"):
         Trainer(recipe, chest_films, tmp_path, lambda _: None).run()
 
 
