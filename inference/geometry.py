@@ -110,18 +110,17 @@ class Geometry:
     def to_model(self, film: Floats) -> Floats:
         """Return a film on the model's grid, black outside its content."""
         placed = np.zeros((self.side, self.side), np.float32)
-        placed[self.content.window] = self._resampled(film[self.seen.window])
+        placed[self.content.window] = self._resampled(self.orientation.upright(film[self.seen.window]))
         return placed
 
     def _resampled(self, film: Floats) -> Floats:
         """Return the seen part, upright, in the size of the content.
 
         The mean over whole blocks is exact and several times faster than a fractional one; what remains is a
-        factor below two, which the mean over fractional blocks takes without aliasing. The film is turned when it
-        is small: its blocks lie in memory in the order of its rows.
+        factor below two, which the mean over fractional blocks takes without aliasing.
         """
         content = (self.content.columns, self.content.rows)
-        film = self.orientation.upright(block_means(film, self.factor))
+        film = block_means(film, self.factor)
         is_reduced = film.shape[0] >= content[1] and film.shape[1] >= content[0]
         return resized(film, content, cv2.INTER_AREA if is_reduced else cv2.INTER_LINEAR)
 
@@ -158,8 +157,12 @@ def block_means(film: Floats, factor: int) -> Floats:
     """
     if factor == 1:
         return film
+    film = np.asarray(film, np.float32)
+    if not film.strides[0] > film.strides[1] > 0:
+        # Turned: numpy would add in the order of the memory, and the sums would differ in the last bit.
+        film = np.ascontiguousarray(film)
     rows, columns = film.shape[0] // factor, film.shape[1] // factor
-    summed = np.asarray(film, np.float32).reshape(rows, factor, -1).sum(axis=1)
+    summed = film.reshape(rows, factor, -1).sum(axis=1)
     weights = np.full(factor, 1.0 / factor**2, np.float32)
     return np.asarray(summed.reshape(-1, factor) @ weights, np.float32).reshape(rows, columns)
 
