@@ -93,13 +93,11 @@ class Teaching:
             return pool
         logits = [said_of(folder, pool, span, seed) for folder in self.folders]
         said = sigmoid(np.mean(logits, axis=0))
-        targets = [
-            self.weight * float(each) + (1.0 - self.weight) * film.target
-            for each, film in zip(said, pool.films, strict=True)
-        ]
-        return replace(
-            pool, films=tuple(replace(film, target=target) for film, target in zip(pool.films, targets, strict=True))
+        films = tuple(
+            replace(film, target=self.weight * float(each) + (1.0 - self.weight) * film.target)
+            for film, each in zip(pool.films, said, strict=True)
         )
+        return replace(pool, films=films)
 
     @torch.no_grad()
     def targets(self, films: Tensor, labels: Tensor) -> Tensor:
