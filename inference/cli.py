@@ -89,7 +89,9 @@ def train(
     teacher: Annotated[
         list[Path] | None,
         typer.Option(
-            exists=True, dir_okay=False, help="Weights of a teacher of the recipe, once for each, in its order."
+            exists=True,
+            dir_okay=False,
+            help="Weights of a teacher of the recipe, where its training wrote them; once for each, in its order.",
         ),
     ] = None,
 ) -> None:
