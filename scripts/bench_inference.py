@@ -11,7 +11,6 @@ import os
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -41,8 +40,6 @@ from inference.models import DEFAULT_MODEL, Model, load_model  # noqa: E402
 from inference.models.onnx import INPUT, OnnxNetwork  # noqa: E402
 from inference.models.port import Outputs  # noqa: E402
 from inference.preprocessing import PreparedFilm, Preprocessing  # noqa: E402
-from inference.serving.attempts import Attempts  # noqa: E402
-from inference.serving.memory import BatchLimit  # noqa: E402
 from inference.serving.service import DirectService, Service, service_of  # noqa: E402
 from inference.serving.watchdog import Watchdog  # noqa: E402
 from inference.types import Radiograph  # noqa: E402
@@ -226,7 +223,7 @@ def service_on(bench: Bench) -> Service:
     """Return the service of the device; on a CPU with one worker, as the bare forward that it is compared with has."""
     if bench.device != "cpu":
         return service_of(bench.model, bench.device)
-    return DirectService(Attempts(bench.model, Watchdog(), BatchLimit(1)), 1, threading.Semaphore(1))
+    return DirectService.with_slots(bench.model, Watchdog(), 1)
 
 
 class Preparing:

@@ -85,10 +85,15 @@ class Classifier(Generic[Preparing]):
         (`not-finite`); it gave no probability (`not-probable`); or the film is unlike every film that the model
         knows (`unfamiliar`).
         """
-        if not films:
-            return []
-        outputs = self.network.run(np.stack([film.tensor for film in films]))
-        return [self._answer(outputs, index) for index in range(len(films))]
+        return self.answers(self.outputs(films), len(films)) if films else []
+
+    def outputs(self, films: Sequence[Prepared]) -> Outputs:
+        """Return what the network says of one film or more: the part of `predict` that keeps its device busy."""
+        return self.network.run(np.stack([film.tensor for film in films]))
+
+    def answers(self, outputs: Outputs, films: int) -> list[Answer | FilmError]:
+        """Return what each film of a batch comes to; see `predict`."""
+        return [self._answer(outputs, index) for index in range(films)]
 
     def _answer(self, outputs: Outputs, index: int) -> Answer | FilmError:
         """Return what one film of a batch comes to."""

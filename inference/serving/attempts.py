@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 
 from inference.errors import FilmError, HungError
 from inference.models.model import Answer, Model
@@ -25,11 +26,18 @@ class Named:
 
 @dataclass(frozen=True)
 class Attempts:
-    """Tries a batch, halves it where memory runs out, and tries its films singly where it fails otherwise."""
+    """Tries a batch, halves it where memory runs out, and tries its films singly where it fails otherwise.
+
+    Attributes
+    ----------
+    slots
+        Held while the network runs, and no longer: what its outputs come to is worked out beside the next run.
+    """
 
     model: Model
     watchdog: Watchdog
     limit: BatchLimit
+    slots: AbstractContextManager[object] = field(default_factory=nullcontext)
 
     def outcomes(self, films: Sequence[Named]) -> list[Outcome]:
         """Return what each film comes to; never raises for one."""
@@ -54,8 +62,9 @@ class Attempts:
 
     def _tried(self, films: Sequence[Named]) -> list[Outcome] | Exception:
         try:
-            with self.watchdog.watching(self.model.network, [film.name for film in films]):
-                return list(self.model.predict([film.film for film in films]))
+            with self.slots, self.watchdog.watching(self.model.network, [film.name for film in films]):
+                outputs = self.model.outputs([film.film for film in films])
+            return list(self.model.answers(outputs, len(films)))
         except Exception as error:
             # The frames of the traceback hold the very batch that found no room.
             return without_frames(error) if is_out_of_memory(error) else error

@@ -57,13 +57,17 @@ class DirectService:
 
     attempts: Attempts
     at_once: int
-    slots: threading.Semaphore
 
     @classmethod
     def of(cls, model: Model, watchdog: Watchdog) -> DirectService:
         """Return a service with a slot for each core."""
-        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return cls(Attempts(model, watchdog, BatchLimit(1)), workers, threading.Semaphore(workers))
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return cls.with_slots(model, watchdog, cores)
+
+    @classmethod
+    def with_slots(cls, model: Model, watchdog: Watchdog, at_once: int) -> DirectService:
+        """Return a service whose network runs so many films at once."""
+        return cls(Attempts(model, watchdog, BatchLimit(1), threading.Semaphore(at_once)), at_once)
 
     @property
     def model(self) -> Model:
@@ -72,8 +76,7 @@ class DirectService:
 
     def answer(self, film: PreparedFilm, name: str = "", *, alone: bool = False) -> Answer | FilmError:
         """Return the answer to a film; see `Service`."""
-        with self.slots:
-            (outcome,) = self.attempts.outcomes([Named(film, name)])
+        (outcome,) = self.attempts.outcomes([Named(film, name)])
         return settled(outcome)
 
     def close(self) -> None:

@@ -34,6 +34,10 @@ class Augmentation:
         Share of films that stay square, as the archives have them.
     rotation_deg, zoom, shift
         Largest rotation, change of size and shift, the last two as fractions.
+    squeeze
+        Largest logarithm of the factor by which what a film shows becomes wider or narrower for its height, its
+        canvas unchanged. Archives of squares have squeezed each film by its own aspect ratio, which differs
+        between the classes: how narrow a chest looks says how wide the film was.
     gamma
         Standard deviation of the logarithm of the gamma.
     window
@@ -55,6 +59,7 @@ class Augmentation:
     rotation_deg: float = 10.0
     zoom: float = 0.15
     shift: float = 0.06
+    squeeze: float = 0.0
     gamma: float = 0.25
     window: float = 0.12
     blur_px: float = 1.2
@@ -94,6 +99,8 @@ class Augmentation:
         angle = random.uniform(-self.rotation_deg, self.rotation_deg)
         turn = np.vstack([cv2.getRotationMatrix2D((width / 2, height / 2), angle, zoom), [0.0, 0.0, 1.0]])
         turn[:2, 2] += random.uniform(-self.shift, self.shift, 2) * (width, height)
+        if self.squeeze:
+            stretch = stretch @ squeezed(shape, float(np.exp(random.uniform(-self.squeeze, self.squeeze))))
         return (turn @ stretch)[:2], (width, height)
 
     def _toned(self, film: Floats, random: np.random.Generator) -> Floats:
@@ -147,6 +154,15 @@ def shaded(film: Floats, angle: float, depth: float) -> Floats:
     rows, columns = (np.linspace(-0.5, 0.5, length, dtype=np.float32) for length in film.shape)
     slope = rows[:, np.newaxis] * np.float32(np.sin(angle)) + columns * np.float32(np.cos(angle))
     return film * (np.float32(1.0) - np.float32(depth) * (np.float32(0.5) + slope))
+
+
+def squeezed(shape: tuple[int, ...], factor: float) -> Matrix:
+    """Return the matrix that makes what a film shows narrower for its height by a factor, about its centre."""
+    rows, columns = shape
+    across, down = factor**-0.5, factor**0.5
+    return np.array(
+        [[across, 0.0, columns / 2 * (1.0 - across)], [0.0, down, rows / 2 * (1.0 - down)], [0.0, 0.0, 1.0]]
+    )
 
 
 def placed(film: Floats, placement: Matrix, size: tuple[int, int]) -> Floats:

@@ -80,6 +80,7 @@ class AugmentationSection(Section):
     rotation_deg: float = 10.0
     zoom: float = 0.15
     shift: float = 0.06
+    squeeze: Annotated[float, Field(ge=0, lt=1)] = 0.0
     gamma: float = 0.25
     window: float = 0.12
     blur_px: float = 1.2

@@ -272,12 +272,33 @@ def test_on_a_cpu_films_run_in_the_threads_that_ask_and_no_more_of_them_than_cor
             running -= 1
 
     network = FaultyNetwork(fault)
-    service = DirectService(attempts_of(model, network, watchdog), 2, threading.Semaphore(2))
+    service = DirectService.with_slots(replace(model, network=network, atlas=None), watchdog, 2)
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(service.answer, [film_of(model, 0.0)] * 16))
 
     assert [1] * 16 == network.batches
     assert 2 == most
+
+
+def test_outputs_come_to_an_answer_beside_the_next_run(
+    model: Model, watchdog: Watchdog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, second = FaultyNetwork(), threading.Event()
+    network.fault = lambda _: second.set() if len(network.batches) == 2 else None
+    answers = Model.answers
+    waited = []
+
+    def late(self: Model, outputs: Outputs, films: int) -> list[Answer | FilmError]:
+        waited.append(second.wait(10.0))
+        return answers(self, outputs, films)
+
+    monkeypatch.setattr(Model, "answers", late)
+    service = DirectService.with_slots(replace(model, network=network, atlas=None), watchdog, 1)
+    with ThreadPoolExecutor(2) as threads:
+        given = list(threads.map(service.answer, [film_of(model, 0.0), film_of(model, 1.0)]))
+
+    assert [True, True] == waited
+    assert pytest.approx([0.0, 1.0], abs=1e-2) == [logit(model, each) for each in given]
 
 
 def test_the_shipped_model_answers_through_its_service_as_by_itself(model: Model, clinical_film: Path) -> None:

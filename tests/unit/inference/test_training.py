@@ -294,7 +294,7 @@ def test_augmentation_follows_the_seed_and_keeps_the_range() -> None:
 
 def test_processing_of_makers_keeps_the_range_and_what_it_does_not_change() -> None:
     film = np.random.default_rng(0).random((224, 200), np.float32)
-    still = Augmentation((1.0, 1.0), 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.21, 0.0)
+    still = Augmentation((1.0, 1.0), 1.0, 0.0, 0.0, 0.0, gamma=0.0, window=0.0, blur_px=0.21, erased=0.0)
     foreign = replace(still, tones=0.7, bands=0.6, shading=0.5)
     (plain, _), (first, boxed), (second, _) = (
         each.changed(film, film, np.random.default_rng(5)) for each in (still, foreign, foreign)
@@ -322,6 +322,23 @@ def test_shading_takes_its_part_from_one_edge() -> None:
 
     assert pytest.approx(1.0) == float(even[0, 0])
     assert pytest.approx(0.6) == float(even[0, -1])
+
+
+def test_what_a_film_shows_is_squeezed_on_the_same_canvas() -> None:
+    film = np.zeros((220, 200), np.float32)
+    film[60:160, 60:140] = 1.0
+    still = Augmentation((1.0, 1.0), 1.0, 0.0, 0.0, 0.0, gamma=0.0, window=0.0, blur_px=0.21, erased=0.0)
+    ratios = []
+    for seed in range(20):
+        changed, boxed = replace(still, squeeze=0.4).changed(film, film, np.random.default_rng(seed))
+        rows, columns = (float(changed.max(axis=axis).sum()) for axis in (1, 0))
+        ratios.append(np.log(rows / columns / (100 / 80)))
+        assert film.shape == changed.shape
+        assert float(np.abs(changed - boxed).mean()) < 0.01
+        assert pytest.approx(100 * 80, rel=0.03) == rows * columns
+
+    assert -0.42 <= min(ratios) < -0.2
+    assert 0.2 < max(ratios) <= 0.42
 
 
 def test_a_box_moves_with_its_film() -> None:
