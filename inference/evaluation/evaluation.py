@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from rich.progress import Progress
 
 from inference.errors import FilmError
+from inference.evaluation.changes import CHANGES
 from inference.evaluation.embedding import Scatter, scatters_of
 from inference.evaluation.outcomes import operating_points, outcome_of, refusals
 from inference.evaluation.pointing import Pointed, pointed, pointing_of
-from inference.evaluation.populations import ALL_ADULTS, NORMAL_ADULTS, cohorts_of
+from inference.evaluation.populations import ALL_ADULTS, NORMAL_ADULTS, Case, Cohort, cohorts_of
 from inference.evaluation.protocol import TEST, Protocol
-from inference.evaluation.reading import Reader, Reading
+from inference.evaluation.reading import Reader, Reading, Readings
 from inference.evaluation.reference import references_of
 from inference.evaluation.report import NormalAdults, Report
 from inference.evaluation.subgroups import subgroups_of
@@ -24,6 +26,7 @@ from inference.films import ADULTS, NORMAL, OPACITY, FilmFolder
 from inference.models import Model
 
 Named = Mapping[str, Sequence[Reading]]
+ByChange = Mapping[str, Named]
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Measured:
     ----------
     readings
         By population; a film that belongs to two is read once.
+    changed
+        By change and population.
     pointed
         The adults' films with boxes of opacities.
     """
@@ -41,6 +46,7 @@ class Measured:
     model: Model
     folder: FilmFolder
     readings: Named
+    changed: ByChange
     pointed: Sequence[Pointed]
     scatters: Sequence[Scatter]
     report: Report
@@ -58,6 +64,18 @@ class Measured:
             table = csv.writer(lines)
             table.writerow(("population", "file", "label", "score", "subject", "split", "refused"))
             table.writerows(row_of(name, reading) for name, each in self.readings.items() for reading in each)
+            for change, readings in self.changed.items():
+                table.writerows(row_of(f"{name}, {change}", one) for name, each in readings.items() for one in each)
+
+
+def cases_of(cohorts: Iterable[Cohort]) -> list[Case]:
+    """Return every case of some populations."""
+    return [case for cohort in cohorts for case in cohort.cases]
+
+
+def named(cohorts: Sequence[Cohort], readings: Readings) -> Named:
+    """Return the readings of each population."""
+    return {cohort.name: [readings[case] for case in cohort.cases] for cohort in cohorts}
 
 
 def row_of(population: str, reading: Reading) -> tuple[object, ...]:
@@ -88,35 +106,39 @@ class Evaluation:
     def measured(self, progress: Progress) -> Measured:
         """Return all readings and figures of the first finding."""
         folder = FilmFolder(self.data)
-        named = self._read(folder, progress)
-        stored = {name: each for name, each in named.items() if not each[0].case.restored}
+        readings, changed = self._read(folder, progress)
+        stored = {name: each for name, each in readings.items() if not each[0].case.restored}
         boxed = pointed(self.model, stored.get(ALL_ADULTS, ()), folder.boxes([OPACITY]))
         scatters = scatters_of({name: each for name, each in stored.items() if name != NORMAL_ADULTS})
-        report = self._report(folder, named, boxed, scatters, progress)
-        return Measured(self.model, folder, named, boxed, scatters, report)
+        report = self._report(folder, readings, changed, boxed, scatters, progress)
+        return Measured(self.model, folder, readings, changed, boxed, scatters, report)
 
-    def _read(self, folder: FilmFolder, progress: Progress) -> dict[str, list[Reading]]:
-        """Return the readings of each population."""
+    def _read(self, folder: FilmFolder, progress: Progress) -> tuple[Named, ByChange]:
+        """Return the readings of each population, and those of films that were changed."""
         cohorts = cohorts_of(self.protocol.kept(folder, self.split), self.protocol.split)
-        cases = [case for cohort in cohorts for case in cohort.cases]
-        readings = Reader(self.model, folder).read(cases, progress, "reading films")
-        return {cohort.name: [readings[case] for case in cohort.cases] for cohort in cohorts}
+        reader = Reader(self.model, folder)
+        stored = reader.read(cases_of(cohorts), progress, "reading films")
+        again = [each.only(lambda case: stored[case].score is not None) for each in cohorts if each.is_changed]
+        under = {change: [each.under(change) for each in again] for change in CHANGES}
+        changed = reader.read(cases_of(chain(*under.values())), progress, "reading them changed")
+        return named(cohorts, stored), {change: named(each, changed) for change, each in under.items()}
 
     def _report(
         self,
         folder: FilmFolder,
-        named: Named,
+        readings: Named,
+        changed: ByChange,
         boxed: Sequence[Pointed],
         scatters: Sequence[Scatter],
         progress: Progress,
     ) -> Report:
         card, threshold = self.model.card, self.model.card.findings[0].threshold
-        outcomes = {name: outcome_of(readings) for name, readings in named.items()}
-        adults = {name: each for name, each in named.items() if each[0].case.film.population == ADULTS}
-        parts = {name: each for name, each in named.items() if not each[0].case.restored and name != NORMAL_ADULTS}
+        outcomes = {name: outcome_of(each) for name, each in readings.items()}
+        adults = {name: each for name, each in readings.items() if each[0].case.film.population == ADULTS}
+        parts = {name: each for name, each in readings.items() if not each[0].case.restored and name != NORMAL_ADULTS}
         populations = {
-            name: {**summary(outcomes[name], threshold), "refused": refusals(readings)}
-            for name, readings in progress.track(named.items(), description="intervals")
+            name: {**summary(outcomes[name], threshold), "refused": refusals(each)}
+            for name, each in progress.track(readings.items(), description="intervals")
         }
         return Report(
             model=card.name, version=card.version, digest=card.digest, threshold=threshold,
@@ -126,7 +148,7 @@ class Evaluation:
             pointing=pointing_of(boxed),
             normal_adults=normal_adults(adults, threshold),
             reference=references_of(folder, adults),
-            subgroups=subgroups_of(folder, parts, threshold),
+            subgroups=subgroups_of(folder, parts, changed, threshold),
             class_separation={each.population: each.ratio for each in scatters},
         )  # fmt: skip
 

@@ -17,10 +17,19 @@ ALL_ADULTS = "adults, opacity against all others"
 
 
 class Case(NamedTuple):
-    """A film as it is shown to a model; `restored`: at its original aspect ratio, where the archive holds a square."""
+    """A film as it is shown to a model.
+
+    Attributes
+    ----------
+    restored
+        At its original aspect ratio, where the archive holds a square.
+    change
+        Key of `inference.evaluation.changes.CHANGES`, None as it is.
+    """
 
     film: LabelledFilm
     restored: bool = False
+    change: str | None = None
 
 
 def is_read(film: LabelledFilm) -> bool:
@@ -32,15 +41,17 @@ ADULT_MEMBERS: Mapping[str, Members] = {
     NORMAL_ADULTS: lambda film: is_read(film) and film.stratum in (f"{ADULTS}-{OPACITY}", f"{ADULTS}-{NORMAL}"),
     ALL_ADULTS: is_read,
 }
+CHILDREN_BY_SUBJECT, CHILDREN_BY_FILM = "children, split by subject", "children, split by film"
 # By protocol; of the films of one split, which belong together.
 POPULATIONS: Mapping[str, Mapping[str, Members]] = {
     BY_SUBJECT: {
-        "children, split by subject": lambda film: film.population == CHILDREN and film.split != "official-test",
+        CHILDREN_BY_SUBJECT: lambda film: film.population == CHILDREN and film.split != "official-test",
         "children, official test folder": lambda film: film.split == "official-test",
         **ADULT_MEMBERS,
     },
-    BY_FILM: {"children, split by film": lambda film: film.population == CHILDREN, **ADULT_MEMBERS},
+    BY_FILM: {CHILDREN_BY_FILM: lambda film: film.population == CHILDREN, **ADULT_MEMBERS},
 }
+CHANGED = (CHILDREN_BY_SUBJECT, CHILDREN_BY_FILM, ALL_ADULTS)
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,19 @@ class Cohort:
 
     name: str
     cases: tuple[Case, ...]
+
+    @property
+    def is_changed(self) -> bool:
+        """True if its films are read again under each of `CHANGES`."""
+        return self.name in CHANGED
+
+    def only(self, wanted: Callable[[Case], bool]) -> Cohort:
+        """Return the population without the cases that are not wanted."""
+        return Cohort(self.name, tuple(filter(wanted, self.cases)))
+
+    def under(self, change: str) -> Cohort:
+        """Return the population as it is read under a change."""
+        return Cohort(self.name, tuple(case._replace(change=change) for case in self.cases))
 
 
 def cohorts_of(films: Sequence[LabelledFilm], protocol: str) -> list[Cohort]:

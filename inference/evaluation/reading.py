@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from inference.errors import FilmError
+from inference.evaluation.changes import changed
 from inference.evaluation.populations import Case
 from inference.films import FilmFolder
 from inference.geometry import resized
@@ -107,6 +108,8 @@ def read_case(model: Model, recorder: Recorder, case: Case, stored: Radiograph) 
 def shown(case: Case, stored: Radiograph) -> Radiograph:
     """Return a film as the case shows it."""
     aspect = case.film.aspect
+    if case.change is not None:
+        return changed(stored, case.change)
     if not case.restored or aspect is None:
         return stored
     rows, columns = stored.pixels.shape

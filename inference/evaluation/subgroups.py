@@ -21,7 +21,8 @@ class Subgroup:
     Attributes
     ----------
     quality
-        What the parts differ in: ``age``, ``sex``, ``view``, ``type``, ``population``.
+        What the parts differ in: ``age``, ``sex``, ``view``, ``type``, ``population``; ``shown`` for a whole
+        population whose films are changed.
     films, positive
         Counts of what was read.
     """
@@ -60,8 +61,13 @@ QUALITIES: Mapping[str, Mapping[str, Callable[[Row], str | None]]] = {
 }
 
 
-def subgroups_of(folder: FilmFolder, named: Mapping[str, Sequence[Reading]], threshold: float) -> list[Subgroup]:
-    """Return every part of the populations, each population as a whole first."""
+def subgroups_of(
+    folder: FilmFolder,
+    named: Mapping[str, Sequence[Reading]],
+    changed: Mapping[str, Mapping[str, Sequence[Reading]]],
+    threshold: float,
+) -> list[Subgroup]:
+    """Return every part of the populations, each as a whole first and under each change last."""
     rows = {row["file"]: row for name in (CHILDREN_TABLE, ADULTS_TABLE) for row in folder.table(name)}
     groups = []
     for population, readings in named.items():
@@ -72,6 +78,8 @@ def subgroups_of(folder: FilmFolder, named: Mapping[str, Sequence[Reading]], thr
             for part in sorted({each for each in parts.values() if each}):
                 members = [reading for reading in readings if parts[reading] in (part, None)]
                 groups.append(subgroup(population, quality, part, members, threshold))
+        again = {change: others[population] for change, others in changed.items() if population in others}
+        groups.extend(subgroup(population, "shown", change, each, threshold) for change, each in again.items())
     return groups
 
 

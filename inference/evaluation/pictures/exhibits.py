@@ -193,8 +193,8 @@ def subgroups(measured: Measured) -> Exhibit:
     return Exhibit(
         "subgroups", "Subgroups",
         "Look for a part whose interval does not meet that of its population (orange square): there the model is "
-        "better or worse than its average tells; long lines are few films, and numbers are films with pneumonia "
-        "of all films.",
+        "better or worse than its average tells. Long lines are few films; numbers are films with pneumonia of all "
+        "films; 'shown' are all films of the population, changed in what is no disease.",
         "AUC, sensitivity and specificity of each part of each population; the same figures stand in the table.",
         (10.8, 0.9 + 0.29 * len(groups)), partial(draw_subgroups, groups=groups),
     )  # fmt: skip

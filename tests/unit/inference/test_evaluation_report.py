@@ -20,10 +20,12 @@ from typer.testing import CliRunner
 from inference.cli import app
 from inference.errors import InvalidRecipeError, MissingDataError
 from inference.evaluation import Evaluation, Protocol, protocol_of
+from inference.evaluation.changes import CHANGES, changed
 from inference.evaluation.embedding import scatter
 from inference.evaluation.evaluation import Measured
 from inference.evaluation.words import calibrated
 from inference.models import DEFAULT_MODEL, Model
+from inference.types import Radiograph
 
 pytest.importorskip("matplotlib", reason="the extra 'train' is not installed")
 
@@ -170,6 +172,44 @@ def test_subgroups_hold_each_film_in_one_part_and_normal_children_in_each(measur
         assert sum(each.films for each in parts if each.quality == quality) == parts[0].films
     assert {"bacterial", "viral"} == {each.name for each in types}
     assert all(0 < each.positive < each.films for each in types)
+
+
+def test_a_score_that_follows_a_change_shows_in_the_part_shown_so(measured: Measured) -> None:
+    shown = {(each.population, each.name): each for each in measured.report.subgroups if each.quality == "shown"}
+    whole = {each.population: each for each in measured.report.subgroups if each.quality == "population"}
+
+    assert {"children, split by subject", "adults, opacity against all others"} == {name for name, _ in shown}
+    assert set(CHANGES) == {change for _, change in shown}
+    assert all((each.films, each.positive) == (whole[name].films, whole[name].positive)
+               for (name, _), each in shown.items())  # fmt: skip
+    # The network calls what is dark.
+    darker, lighter = (shown["children, split by subject", change].figures for change in ("darker", "lighter"))
+    assert darker["sensitivity"]["value"] >= lighter["sensitivity"]["value"]
+    assert darker["specificity"]["value"] < lighter["specificity"]["value"]
+
+
+@pytest.mark.parametrize(("change", "rows", "columns"), [
+    ("narrower by a sixth", 120, 100), ("wider by a fifth", 100, 120), ("larger by a seventh", 114, 114)])  # fmt: skip
+def test_what_a_changed_film_shows_grows_on_the_same_canvas(change: str, rows: int, columns: int) -> None:
+    film = np.zeros((240, 240), np.float32)
+    film[70:170, 70:170] = 1.0
+
+    shown = changed(Radiograph(film), change).pixels
+
+    assert film.shape == shown.shape
+    assert pytest.approx((rows, columns), abs=1.5) == (shown[:, 120].sum(), shown[120].sum())
+
+
+@pytest.mark.parametrize("change", list(CHANGES))
+def test_a_change_keeps_a_film_and_its_range(change: str) -> None:
+    film = np.random.default_rng(0).random((90, 100), np.float32)
+
+    first, second = (changed(Radiograph(film), change).pixels for _ in range(2))
+
+    assert (first == second).all()
+    assert (film.shape, film.dtype) == (first.shape, first.dtype)
+    assert 0.0 <= first.min() < first.max() <= 1.0
+    assert np.abs(first - film).mean() > 0.01
 
 
 def test_validation_films_are_measured_where_choices_are_made(model: Model, data: Path) -> None:
