@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from inference.console import advance, bars, needed, said, stop
+from inference.console import bars, needed, said, stop
 from inference.errors import InferenceError
 from inference.extras import REPORT, TRAINING
 from inference.isolation import LIMIT_S
@@ -100,11 +100,8 @@ def train(
     from inference.training.run import Trainer  # noqa: PLC0415 - serving works without torch
 
     with bars() as progress:
-        task = progress.add_task("training", total=None)
         try:
-            trainer = Trainer(
-                recipe, data, out, lambda now: advance(progress, task, now), most_films, tuple(teacher or ())
-            )
+            trainer = Trainer(recipe, data, out, progress, most_films, tuple(teacher or ()))
             trainer.finish(checkpoint) if checkpoint else trainer.run()
         except InferenceError as error:
             raise stop(error) from error

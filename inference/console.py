@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from inference.errors import InferenceError
 from inference.extras import require
-from inference.progress import Step
 
 # Results go to standard output, everything said to people to standard error.
 said = Console(stderr=True)
@@ -34,9 +33,3 @@ def bars() -> Progress:
     """Return progress bars on standard error."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=said)
-
-
-def advance(progress: Progress, task: TaskID, now: Step) -> None:
-    """Show where a training run is."""
-    description = f"epoch {now.epoch}, loss {now.loss:.3f}"
-    progress.update(task, completed=now.step, total=now.steps, description=description)

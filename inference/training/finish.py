@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.progress import Progress
 
 from inference.figures import Outcome
 from inference.films import ADULTS, CHILDREN
@@ -27,12 +28,17 @@ WEIGHTS, ATLAS, GOLDEN, CARD = "model.onnx", "atlas.npz", "golden.npz", "card.to
 
 
 def write_folder(
-    recipe: Recipe, classifier: FilmClassifier, training: FilmPool, validation: FilmPool, out: Path
+    recipe: Recipe,
+    classifier: FilmClassifier,
+    training: FilmPool,
+    validation: FilmPool,
+    out: Path,
+    progress: Progress,
 ) -> None:
     """Write weights, atlas, golden film and card of a trained network."""
     export(classifier, recipe.input.side, out / WEIGHTS)
     decided = Decided(*operating_point(recipe, classifier, validation))
-    atlas_of(recipe, classifier, training, validation).save(out / ATLAS)
+    atlas_of(recipe, classifier, training, validation, progress).save(out / ATLAS)
     write_card(recipe, decided, out, [ATLAS])
     record_golden(validation, out)
     write_card(recipe, decided, out, [ATLAS, GOLDEN])

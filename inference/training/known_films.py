@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.progress import Progress
 from sklearn.covariance import LedoitWolf
 
 from inference.atlas import Atlas, unit
@@ -19,19 +20,32 @@ from inference.training.loop import readings_of
 from inference.training.network import FilmClassifier
 from inference.training.pool import FilmPool
 from inference.training.recipe import Recipe
-from inference.training.views import spoiled, view_check
+from inference.training.views import spoiled, spoiled_films, view_check
 
 Floats = NDArray[np.float32]
 
 # Of the validation films, as they are, at their aspect ratio and augmented, this share is near enough.
 ACCEPTED = 0.999
 MOST_CASES = 400
+# As `variants` gives of each film.
+VARIANTS = 3
 DATA_SETS = {CHILDREN: "Kermany", ADULTS: "NIH ChestX-ray14"}
 
 
-def atlas_of(recipe: Recipe, classifier: FilmClassifier, training: FilmPool, validation: FilmPool) -> Atlas:
+def atlas_of(
+    recipe: Recipe, classifier: FilmClassifier, training: FilmPool, validation: FilmPool, progress: Progress
+) -> Atlas:
     """Return the atlas of a classifier, fitted to training films; validation films say how far it reaches."""
-    known, unseen = (np.concatenate(list(variants(recipe, classifier, pool))) for pool in (training, validation))
+
+    def embedded(films: Iterable[Floats], total: int, description: str) -> Floats:
+        watched = progress.track(films, total=total, description=description)
+        return embeddings_of(classifier, watched, recipe.input.preprocessing())
+
+    known, unseen = (
+        embedded(variants(recipe, pool), VARIANTS * len(pool.films), f"atlas: {name} films")
+        for name, pool in (("training", training), ("validation", validation))
+    )
+    others = embedded(spoiled(training, recipe), spoiled_films(training), "atlas: spoiled films")
     mean, spread = known.mean(axis=0), known.std(axis=0) + np.float32(1e-6)
     fitted = LedoitWolf().fit((known - mean) / spread)
     values, directions = np.linalg.eigh(fitted.covariance_)
@@ -46,18 +60,16 @@ def atlas_of(recipe: Recipe, classifier: FilmClassifier, training: FilmPool, val
         mean=np.asarray(mean, np.float32),
         whitening=whitening,
         limit=float(np.quantile(lengths, ACCEPTED)),
-        view=view_check(known, embeddings_of(classifier, spoiled(training, recipe), recipe.input.preprocessing())),
+        view=view_check(known, others),
     )
 
 
-def variants(recipe: Recipe, classifier: FilmClassifier, pool: FilmPool) -> Iterator[Floats]:
-    """Yield the embeddings of all films: as they are, at their own aspect ratio, and augmented."""
-    random = np.random.default_rng(recipe.seed)
-    augmentation, preprocessing = recipe.augmented(), recipe.input.preprocessing()
-    yield embeddings_of(classifier, pool.all(), preprocessing)
-    yield embeddings_of(classifier, pool.at_own_aspect(augmentation.aspect, random), preprocessing)
-    changed = (augmentation.changed(film, film, random)[0] for film in pool.all())
-    yield embeddings_of(classifier, changed, preprocessing)
+def variants(recipe: Recipe, pool: FilmPool) -> Iterator[Floats]:
+    """Yield all films as they are, then at their own aspect ratio, then augmented."""
+    random, augmentation = np.random.default_rng(recipe.seed), recipe.augmented()
+    yield from pool.all()
+    yield from pool.at_own_aspect(augmentation.aspect, random)
+    yield from (augmentation.changed(film, film, random)[0] for film in pool.all())
 
 
 def embeddings_of(classifier: FilmClassifier, films: Iterable[Floats], preprocessing: Preprocessing) -> Floats:

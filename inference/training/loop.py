@@ -14,7 +14,6 @@ from torch.nn.functional import adaptive_avg_pool2d, binary_cross_entropy_with_l
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from inference.preprocessing import Preprocessing
-from inference.progress import Step
 from inference.training.network import FilmClassifier, Reading, new_classifier
 from inference.training.pool import Batch, FilmPool, batches
 from inference.training.recipe import Recipe
@@ -22,6 +21,16 @@ from inference.training.teaching import Teaching
 from inference.types import Radiograph
 
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One batch that was learned, of how many."""
+
+    epoch: int
+    step: int
+    steps: int
+    loss: float
 
 
 @dataclass

@@ -6,21 +6,20 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 import torch
+from rich.progress import Progress, TaskID
 from safetensors.torch import load_file, save_file
 
 from inference.figures import auc
 from inference.films import FilmFolder
-from inference.progress import Step
 from inference.training.calibration import Scaling, mean_loss
 from inference.training.finish import certain_by_population, write_folder
-from inference.training.loop import logits_of, trained
+from inference.training.loop import Step, logits_of, trained
 from inference.training.network import FilmClassifier, Mirrored
 from inference.training.pool import FilmPool
 from inference.training.recipe import Recipe, read_recipe
@@ -45,20 +44,25 @@ class Diary:
     validation: FilmPool
     checkpoint: Path
     log: TextIO
-    tell: Callable[[Step], None]
+    progress: Progress
+    task: TaskID | None = None
     lowest: float = math.inf
     begun: float = field(default_factory=time.monotonic)
     losses: list[float] = field(default_factory=list)
 
     def report(self, step: Step) -> None:
         """Tell of a batch."""
-        self.tell(step)
+        if self.task is None:
+            self.task = self.progress.add_task("", total=step.steps)
+        told = f"epoch {step.epoch}, loss {step.loss:.3f}"
+        self.progress.update(self.task, completed=step.step, description=told)
         self.losses.append(step.loss)
 
     def epoch_done(self, epoch: int, classifier: FilmClassifier) -> None:
         """Write a line and keep the weights."""
         curve = validation_curve(classifier, self.validation, self.recipe)
-        row = {"epoch": epoch, "loss": float(np.mean(self.losses)), **curve, "s": time.monotonic() - self.begun}
+        learned = {"loss": float(np.mean(self.losses))} if self.losses else {}
+        row = {"epoch": epoch, **learned, **curve, "s": time.monotonic() - self.begun}
         print(json.dumps(row), file=self.log, flush=True)
         self.losses.clear()
         loss = float(np.mean([value for name, value in curve.items() if name.endswith("_loss")]))
@@ -76,8 +80,6 @@ class Trainer:
     ----------
     most_films
         Upper bound of the films read of each split, for a quick trial; None for all.
-    tell
-        Called after every batch.
     teachers
         Weights of the networks that the recipe names as teachers, in its order.
     """
@@ -85,7 +87,7 @@ class Trainer:
     recipe_path: Path
     data: Path
     out: Path
-    tell: Callable[[Step], None]
+    progress: Progress
     most_films: int | None = None
     teachers: tuple[Path, ...] = ()
 
@@ -96,9 +98,11 @@ class Trainer:
         training, validation = self._pools(recipe)
         self.out.mkdir(parents=True, exist_ok=True)
         with (self.out / "training.jsonl").open("w", encoding="utf-8") as log:
-            diary = Diary(recipe, validation, self.out / CHECKPOINT, log, self.tell)
-            taught = teaching.taught(training, recipe.augmented().aspect, recipe.seed) if teaching else training
+            diary = Diary(recipe, validation, self.out / CHECKPOINT, log, self.progress)
+            taught = self._taught(recipe, training, teaching)
             classifier = trained(recipe, taught, diary.report, diary.epoch_done, teaching)
+            if not recipe.schedule.steps:
+                diary.epoch_done(0, classifier)
         if recipe.schedule.keep == "best":
             classifier.load_state_dict(load_file(self.out / CHECKPOINT))
         self._write(recipe, classifier, (training, validation))
@@ -115,11 +119,17 @@ class Trainer:
         torch.set_num_threads(recipe.schedule.threads)
         self._write(recipe, classifier_of(recipe, checkpoint), self._pools(recipe))
 
+    def _taught(self, recipe: Recipe, training: FilmPool, teaching: Teaching | None) -> FilmPool:
+        """Return training films with the targets of teachers that read each once; only who learns needs them."""
+        if teaching is None or not recipe.schedule.steps:
+            return training
+        return teaching.taught(training, recipe.augmented().aspect, recipe.seed, self.progress)
+
     def _write(self, recipe: Recipe, classifier: FilmClassifier, pools: tuple[FilmPool, FilmPool]) -> None:
         self.out.mkdir(parents=True, exist_ok=True)
         if recipe.network.mirrored:
             classifier.features = Mirrored(classifier.features)
-        write_folder(recipe, classifier, *pools, out=self.out)
+        write_folder(recipe, classifier, *pools, out=self.out, progress=self.progress)
         shutil.copyfile(self.recipe_path, self.out / "recipe.toml")
 
     def _pools(self, recipe: Recipe) -> tuple[FilmPool, FilmPool]:

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.progress import Progress
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -81,7 +83,7 @@ class Teaching:
         states = [each.state_dict() for each in self.begun]
         pupil.load_state_dict({name: mean_of([state[name] for state in states]) for name in states[0]})
 
-    def taught(self, pool: FilmPool, span: tuple[float, float], seed: int) -> FilmPool:
+    def taught(self, pool: FilmPool, span: tuple[float, float], seed: int, progress: Progress) -> FilmPool:
         """Return films with the targets of teachers that read each once; the same films without such teachers.
 
         Parameters
@@ -91,7 +93,7 @@ class Teaching:
         """
         if not self.folders:
             return pool
-        logits = [said_of(folder, pool, span, seed) for folder in self.folders]
+        logits = [said_of(folder, pool, span, seed, progress) for folder in self.folders]
         said = sigmoid(np.mean(logits, axis=0))
         films = tuple(
             replace(film, target=self.weight * float(each) + (1.0 - self.weight) * film.target)
@@ -116,7 +118,7 @@ class Teaching:
         return self.weight * logits.sigmoid() + (1.0 - self.weight) * labels
 
 
-def said_of(folder: Path, pool: FilmPool, span: tuple[float, float], seed: int) -> Floats:
+def said_of(folder: Path, pool: FilmPool, span: tuple[float, float], seed: int, progress: Progress) -> Floats:
     """Return the logits of the calibrated scores of a model for all films: the mean of two views of each, (films,)."""
     model = load_model(folder)
 
@@ -125,8 +127,9 @@ def said_of(folder: Path, pool: FilmPool, span: tuple[float, float], seed: int) 
         score = np.clip(float(model.scoring.scores(outputs.logits)[0, 0]), LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
         return float(np.log(score / (1.0 - score)))
 
-    views = pool.all(), pool.at_own_aspect(span, np.random.default_rng(seed))
-    return np.asarray(np.mean([[logit(film) for film in view] for view in views], axis=0), np.float32)
+    views = chain(pool.all(), pool.at_own_aspect(span, np.random.default_rng(seed)))
+    watched = progress.track(views, total=2 * len(pool.films), description=f"what {folder.name} says of films")
+    return np.asarray(np.mean(np.array([logit(film) for film in watched]).reshape(2, -1), axis=0), np.float32)
 
 
 def mean_of(tensors: Sequence[Tensor]) -> Tensor:

@@ -16,8 +16,9 @@ Floats = NDArray[np.float32]
 
 # Of the log loss, beside the penalty: embeddings are correlated, and a slight penalty is enough.
 STRENGTH = 100.0
-# Each of how many films is spoiled in every way.
+# Each of how many films is spoiled in every way, and how many ways there are.
 EACH = 3
+WAYS = 5
 
 
 def spoiled(pool: FilmPool, recipe: Recipe) -> Iterator[Floats]:
@@ -35,6 +36,11 @@ def spoiled(pool: FilmPool, recipe: Recipe) -> Iterator[Floats]:
         yield np.ascontiguousarray(np.rot90(changed, int(random.integers(1, 4))))
         yield np.ascontiguousarray(changed[::-1])
         yield part(changed, random)
+
+
+def spoiled_films(pool: FilmPool) -> int:
+    """Return how many films `spoiled` yields."""
+    return WAYS * -(-len(pool.films) // EACH)
 
 
 def part(film: Floats, random: np.random.Generator) -> Floats:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 
 from inference.errors import InvalidRecipeError, MissingDataError
 from inference.figures import Outcome
@@ -18,7 +21,6 @@ torch = pytest.importorskip("torch", reason="the extra 'train' is not installed"
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from inference.models import load_model  # noqa: E402 - only with torch
-from inference.progress import Step  # noqa: E402
 from inference.training.augmentation import (  # noqa: E402
     BANDS_PX,
     Augmentation,
@@ -28,7 +30,7 @@ from inference.training.augmentation import (  # noqa: E402
 )
 from inference.training.calibration import best_scaling, best_threshold  # noqa: E402
 from inference.training.export import export  # noqa: E402
-from inference.training.loop import box_loss  # noqa: E402
+from inference.training.loop import Step, box_loss  # noqa: E402
 from inference.training.network import FilmClassifier, Mirrored, new_classifier  # noqa: E402
 from inference.training.pool import FilmPool  # noqa: E402
 from inference.training.recipe import read_recipe  # noqa: E402
@@ -106,19 +108,22 @@ def short_recipe(folder: Path) -> Path:
 
 
 def test_a_short_run_gives_a_model_that_reads_films(chest_films: Path, tmp_path: Path) -> None:
-    steps: list[object] = []
-    Trainer(short_recipe(tmp_path), chest_films, tmp_path / "model", steps.append, most_films=100).run()
+    with Progress(console=Console(file=io.StringIO())) as progress:
+        Trainer(short_recipe(tmp_path), chest_films, tmp_path / "model", progress, most_films=100).run()
 
     model = load_model(tmp_path / "model")
 
-    assert len(steps) == 4
+    shown = {task.description.split(",")[0]: (task.completed, task.total) for task in progress.tasks}
+    assert (4, 5) == shown["epoch 1"]  # the number of batches is an upper bound
+    assert {(300, 300)} == {shown[f"atlas: {name} films"] for name in ("training", "validation")}
+    assert shown["atlas: spoiled films"][0] == shown["atlas: spoiled films"][1] == 170
     assert model.preprocessing.side == 64
     assert model.network.outputs == 1
 
 
 def test_a_pupil_starts_from_its_teachers_and_learns_what_they_say(chest_films: Path, tmp_path: Path) -> None:
     recipe = short_recipe(tmp_path)
-    Trainer(recipe, chest_films, tmp_path / "teacher", lambda _: None, most_films=100).run()
+    Trainer(recipe, chest_films, tmp_path / "teacher", Progress(disable=True), most_films=100).run()
     asked = '[teaching]\nrecipes = ["recipe.toml"]\nweight = 1.0\n\n'
     checkpoint = tmp_path / "teacher" / CHECKPOINT
     text = recipe.read_text(encoding="utf-8").replace("[input]", asked + "[input]")
@@ -132,20 +137,40 @@ def test_a_pupil_starts_from_its_teachers_and_learns_what_they_say(chest_films: 
     with torch.no_grad():
         said = pupil.eval()(films).logits.sigmoid()
     assert pytest.approx(said.numpy(), abs=1e-6) == teaching.targets(films, torch.ones(2, 1)).numpy()
-    Trainer(tmp_path / "pupil.toml", chest_films, tmp_path / "model", lambda _: None, 100, teachers=(checkpoint,)).run()
+    Trainer(
+        tmp_path / "pupil.toml", chest_films, tmp_path / "model", Progress(disable=True), 100, teachers=(checkpoint,)
+    ).run()
     assert load_model(tmp_path / "model").network.outputs == 1
+
+
+def test_a_recipe_without_steps_leaves_the_weights_that_it_begins_with(chest_films: Path, tmp_path: Path) -> None:
+    recipe, progress = short_recipe(tmp_path), Progress(disable=True)
+    Trainer(recipe, chest_films, tmp_path / "teacher", progress, most_films=60).run()
+    asked = '[teaching]\nrecipes = ["recipe.toml"]\nreads = "still"\n\n[input]'
+    text = recipe.read_text(encoding="utf-8").replace("[input]", asked)
+    text = text.replace("steps = [{ epochs = 1, side = 64 }]", 'steps = []\nkeep = "best"')
+    checkpoint = tmp_path / "teacher" / CHECKPOINT
+    Trainer(written(tmp_path / "mean.toml", text), chest_films, tmp_path / "mean", progress, 60, (checkpoint,)).run()
+
+    begun, kept = (load_file(each) for each in (checkpoint, tmp_path / "mean" / CHECKPOINT))
+    (row,) = (json.loads(line) for line in (tmp_path / "mean" / "training.jsonl").read_text().splitlines())
+    assert set(begun) == set(kept)
+    assert all(torch.equal(begun[name], kept[name]) for name in begun)
+    assert 0 == row["epoch"]
+    assert "loss" not in row
+    assert 0.0 <= row["children_auc"] <= 1.0
 
 
 def test_teachers_that_read_still_films_change_the_targets_and_no_batch(chest_films: Path, tmp_path: Path) -> None:
     recipe = short_recipe(tmp_path)
-    Trainer(recipe, chest_films, tmp_path / "teacher", lambda _: None, most_films=60).run()
+    Trainer(recipe, chest_films, tmp_path / "teacher", Progress(disable=True), most_films=60).run()
     asked = '[teaching]\nrecipes = ["recipe.toml"]\nweight = 0.5\nreads = "still"\n\n[input]'
     pupil = written(tmp_path / "pupil.toml", recipe.read_text(encoding="utf-8").replace("[input]", asked))
     teaching = Teaching.of(read_recipe(pupil), [tmp_path / "teacher" / CHECKPOINT])
     assert teaching is not None
     pool = FilmPool.load(FilmFolder(chest_films), FilmFolder(chest_films).films(20180222)[:4])
 
-    taught = teaching.taught(pool, (0.85, 1.75), seed=1)
+    taught = teaching.taught(pool, (0.85, 1.75), seed=1, progress=Progress(disable=True))
 
     model = load_model(tmp_path / "teacher")
     answers = [model.scoring.scores(model.network.run(model.prepare(Radiograph(each)).tensor[None]).logits)[0, 0]
@@ -186,7 +211,7 @@ def test_a_teacher_that_is_not_there_is_named(tmp_path: Path, chest_films: Path)
     recipe = RECIPE.with_name("pneumonia-lite0.toml")
 
     with pytest.raises(MissingDataError, match=r"0 given.*teacher-makers\.toml, teacher-strangers\.toml"):
-        Trainer(recipe, chest_films, tmp_path, lambda _: None).run()
+        Trainer(recipe, chest_films, tmp_path, Progress(disable=True)).run()
 
 
 def test_the_recipes_of_teachers_lie_beside_the_recipes_that_name_them() -> None:
@@ -220,7 +245,7 @@ def test_the_weights_of_the_best_epoch_are_kept(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(run, "validation_curve", lambda *_: {"children_loss": next(losses), "children_auc": 0.9})
     recipe = read_recipe(RECIPE.with_name("thesis-resnet18.toml"))
     checkpoint = tmp_path / "checkpoint.safetensors"
-    diary = run.Diary(recipe, FilmPool((), (), ()), checkpoint, io.StringIO(), lambda _: None)
+    diary = run.Diary(recipe, FilmPool((), (), ()), checkpoint, io.StringIO(), Progress(disable=True))
     network = new_classifier("resnet18", findings=1, seed=0)
 
     for epoch in (1, 2, 3):
