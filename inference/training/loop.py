@@ -50,7 +50,7 @@ class Run:
         schedule = recipe.schedule
         torch.set_num_threads(schedule.threads)
         findings = len(recipe.card.findings)
-        classifier = new_classifier(recipe.network.architecture, findings, recipe.seed)
+        classifier = new_classifier(recipe.network.architecture, findings, recipe.drawn)
         if teaching:
             teaching.prepare(classifier)
         classifier = classifier.to(memory_format=torch.channels_last)
@@ -133,7 +133,7 @@ def trained(
         What the recipe's teachers say; None if it has none.
     """
     run = Run.start(recipe, teaching)
-    random = np.random.default_rng(recipe.seed)
+    random = np.random.default_rng(recipe.drawn)
     done, total, epoch = 0, steps_of(recipe), 0
     for stage in recipe.schedule.steps:
         run.classifier.freeze(stage.frozen)

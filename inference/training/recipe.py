@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from inference.card import CardText, InputSection
 from inference.card_faults import faults_of
@@ -102,22 +102,20 @@ class TeachingSection(Section):
 
     recipes: Annotated[tuple[str, ...], Field(min_length=1)]
     weight: Annotated[float, Field(gt=0, le=1)] = 0.5
-    start: tuple[str, ...] = ()  # teachers of whose weights the mean is begun with; none named: all
+    start: tuple[str, ...] = ()  # networks with the mean of whose weights it begins; none named: its teachers
     reads: Literal["augmented", "still"] = "augmented"  # what the teachers see: each batch, or each film once as it is
 
-    @field_validator("start")
-    @classmethod
-    def _are_teachers(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        strangers = set(names) - set(info.data.get("recipes", ()))
-        if strangers:
-            raise ValueError(f"{', '.join(sorted(strangers))}: not among teaching.recipes")
-        return names
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Every recipe whose weights are needed: teachers, then those that are only begun with."""
+        return tuple(dict.fromkeys((*self.recipes, *self.start)))
 
 
 class Recipe(Section):
     """Everything that a run depends on beside the data."""
 
     seed: int
+    variation: int = 0  # added to the seed of what is drawn in learning: networks of one split that differ
     shares: dict[str, float]
     input: InputSection
     protocol: ProtocolSection = ProtocolSection()
@@ -127,6 +125,11 @@ class Recipe(Section):
     transplant: TransplantSection | None = None  # None: no region of one film is put on another
     teaching: TeachingSection | None = None  # None: learned from labels alone
     card: CardText
+
+    @property
+    def drawn(self) -> int:
+        """Seed of what is drawn in learning."""
+        return self.seed + self.variation
 
     def augmented(self) -> Augmentation:
         """Return how films are changed where they are changed at all: as the recipe says, else a little."""

@@ -47,7 +47,7 @@ class Teaching:
     weight
         Share of their scores in a target; the rest is the label's.
     begun
-        Networks from the mean of whose weights it starts.
+        Networks from the mean of whose weights it starts; some may be no teachers.
     folders
         Model folders of teachers that read each film once, as it is; none where they read each batch.
     """
@@ -67,16 +67,15 @@ class Teaching:
             Another number of checkpoints than the recipe has teachers, or weights of another network.
         """
         asked = recipe.teaching
-        if len(checkpoints) != (len(asked.recipes) if asked else 0):
-            names = ", ".join(asked.recipes) if asked else "none"
+        if len(checkpoints) != (len(asked.named) if asked else 0):
+            names = ", ".join(asked.named) if asked else "none"
             raise MissingDataError(f"--teacher: {len(checkpoints)} given; the recipe's teachers: {names}")
         if asked is None:
             return None
-        teachers = tuple(classifier_of(recipe, each) for each in checkpoints)
-        named = zip(asked.recipes, teachers, strict=True)
-        begun = tuple(teacher for name, teacher in named if name in (asked.start or asked.recipes))
-        folders = tuple(each.parent for each in checkpoints) if asked.reads == "still" else ()
-        return cls(teachers, asked.weight, begun, folders)
+        networks = dict(zip(asked.named, (classifier_of(recipe, each) for each in checkpoints), strict=True))
+        teachers, begun = (tuple(networks[name] for name in names) for names in (asked.recipes, asked.start))
+        folders = tuple(each.parent for each in checkpoints[: len(teachers)]) if asked.reads == "still" else ()
+        return cls(teachers, asked.weight, begun or teachers, folders)
 
     def prepare(self, pupil: FilmClassifier) -> None:
         """Give a network the weights to begin with."""

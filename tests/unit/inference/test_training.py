@@ -185,21 +185,45 @@ def test_a_pupil_begins_with_the_teachers_that_are_named(tmp_path: Path) -> None
     asked = '[teaching]\nrecipes = ["a.toml", "b.toml", "c.toml"]\nstart = ["c.toml"]\n\n'
     text = RECIPE.read_text(encoding="utf-8").replace("[input]", asked + "[input]")
     recipe = read_recipe(written(tmp_path / "named.toml", text))
-    paths = []
-    for seed in range(3):
-        network = new_classifier("efficientnet-lite0", findings=1, seed=seed)
-        torch.nn.init.constant_(network.head.weight, float(seed))
-        paths.append(tmp_path / f"{seed}.safetensors")
-        save_file({name: each.contiguous() for name, each in network.state_dict().items()}, paths[-1])
+    paths = [weights_of_head(tmp_path / f"{level}.safetensors", float(level)) for level in range(3)]
 
     teaching = Teaching.of(recipe, paths)
 
     assert teaching is not None
     assert [2.0] == [float(each.head.weight.detach().mean()) for each in teaching.begun]
     assert len(teaching.teachers) == 3
-    strange = text.replace('start = ["c.toml"', 'start = ["d.toml"')
-    with pytest.raises(InvalidRecipeError, match=r"d\.toml: not among teaching\.recipes"):
-        read_recipe(written(tmp_path / "strange.toml", strange))
+
+
+def test_a_pupil_may_begin_with_a_network_that_teaches_nothing(tmp_path: Path) -> None:
+    asked = '[teaching]\nrecipes = ["a.toml"]\nstart = ["b.toml"]\n\n'
+    recipe = read_recipe(
+        written(tmp_path / "named.toml", RECIPE.read_text(encoding="utf-8").replace("[input]", asked + "[input]"))
+    )
+    paths = [weights_of_head(tmp_path / f"{level}.safetensors", level) for level in (0.0, 1.0)]
+
+    teaching = Teaching.of(recipe, paths)
+
+    assert teaching is not None
+    assert [0.0] == [float(each.head.weight.detach().mean()) for each in teaching.teachers]
+    assert [1.0] == [float(each.head.weight.detach().mean()) for each in teaching.begun]
+    with pytest.raises(MissingDataError, match=r"1 given; the recipe's teachers: a\.toml, b\.toml"):
+        Teaching.of(recipe, paths[:1])
+
+
+def test_networks_of_one_split_may_differ_in_what_is_drawn(tmp_path: Path) -> None:
+    text = RECIPE.read_text(encoding="utf-8")
+    one, another = (read_recipe(written(tmp_path / f"{each}.toml", f"variation = {each}\n{text}")) for each in (0, 1))
+
+    assert one.seed == another.seed
+    assert one.drawn == one.seed != another.drawn
+
+
+def weights_of_head(path: Path, level: float) -> Path:
+    """Write weights of a network whose head is all of one level."""
+    network = new_classifier("efficientnet-lite0", findings=1, seed=0)
+    torch.nn.init.constant_(network.head.weight, level)
+    save_file({name: each.contiguous() for name, each in network.state_dict().items()}, path)
+    return path
 
 
 def written(path: Path, text: str) -> Path:
