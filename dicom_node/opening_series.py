@@ -9,22 +9,14 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
 
 from dicom_node.deidentify.projection import projection
-from inference.errors import FilmError, UnsuitableFilmError
+from inference.errors import FilmError
 from inference.film import display_pixels, to_radiograph
-from inference.projection import allowed_attributes
-from inference.stack import Stack
+from inference.series import require_series
 from inference.volume_preprocessing import PreparedVolume, SeriesGuard, VolumePreprocessing
 from structured_reports.port import Refusal
 from structured_reports.slices import Slice
-
-# About a thousand slices of 512 x 512; each voxel takes up to 20 bytes on its way to the grid of the model.
-MOST_VOXELS = 300_000_000
-
-# Whose the slices are, and in which coordinates: one volume is of one patient in one place (PS3.3 C.7.1.1, C.7.4.1).
-ONE_OF_EACH = ("PatientID", "PatientName", "PatientBirthDate", "StudyInstanceUID", "FrameOfReferenceUID")
 
 
 @dataclass(frozen=True)
@@ -73,26 +65,3 @@ def open_slice(path: Path) -> NDArray[np.uint8] | Refusal:
         return display_pixels(to_radiograph(projection(pydicom.dcmread(path))))
     except FilmError as error:
         return Refusal(error.code, error.reason)
-
-
-def require_series(headers: Sequence[Dataset], guard: SeriesGuard) -> None:
-    """Raise unless a model may read the series, and its slices are one volume of one patient.
-
-    Raises
-    ------
-    FilmError
-        What the guard says of any slice; slices of several patients or places (`identity`); no even stack
-        (`geometry`); more voxels than any scanner makes (`pixels`).
-    """
-    for each in headers:
-        if refused := guard.refusal(allowed_attributes(projection(each))):
-            raise refused
-    for keyword in ONE_OF_EACH:
-        if len({str(each.get(keyword) or "") for each in headers}) > 1:
-            raise UnsuitableFilmError(
-                "identity", f"{keyword}: differs within the series; a volume is of one patient and place"
-            )
-    stack = Stack.of(headers)
-    voxels = len(headers) * stack.size[0] * stack.size[1]
-    if voxels > MOST_VOXELS:
-        raise FilmError("pixels", f"slices × Rows × Columns: {voxels}; a series has at most {MOST_VOXELS}")

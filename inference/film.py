@@ -63,8 +63,13 @@ def to_radiograph(dataset: Dataset, requested: Collection[str] = ()) -> Radiogra
     try:
         return shown_radiograph(dataset, requested)
     except HEADER_FAULTS as error:
-        reason = f"header: an element of the image has a form that the standard excludes ({type(error).__name__})"
-        raise UnreadablePixelsError("pixels", reason) from error
+        raise header_fault("the image", error) from error
+
+
+def header_fault(part: str, error: Exception) -> UnreadablePixelsError:
+    """Return the refusal of an image, a slice or the like for what an element of it raised."""
+    reason = f"header: an element of {part} has a form that the standard excludes ({type(error).__name__})"
+    return UnreadablePixelsError("pixels", reason)
 
 
 def shown_radiograph(dataset: Dataset, requested: Collection[str]) -> Radiograph:

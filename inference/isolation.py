@@ -16,7 +16,7 @@ from inference.errors import UnreadablePixelsError
 from inference.film import content_of, data_set, read_film
 from inference.guard import Guard
 from inference.preprocessing import PreparedFilm, Preprocessing
-from inference.projection import allowed_attributes
+from inference.series import require_series
 from inference.volume_preprocessing import PreparedVolume, VolumePreprocessing
 
 Prepared = TypeVar("Prepared")
@@ -49,9 +49,7 @@ def prepared_series(files: Sequence[Path], guard: Guard, preprocessing: VolumePr
         The series cannot or must not be read.
     """
     slices = [data_set(content_of(file)) for file in files]
-    for each in slices:
-        if refusal := guard.refusal(allowed_attributes(each)):
-            raise refusal
+    require_series(slices, guard)
     return preprocessing.prepare(slices)
 
 

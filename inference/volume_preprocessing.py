@@ -13,8 +13,8 @@ import SimpleITK
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from inference.errors import FilmError, UnreadablePixelsError, UnsuitableFilmError
-from inference.film import HEADER_FAULTS
+from inference.errors import FilmError, UnsuitableFilmError
+from inference.film import HEADER_FAULTS, header_fault
 from inference.guard import Guard
 from inference.preprocessing import PerChannel, scaled_channels, stretched
 from inference.projection import allowed_attributes
@@ -127,8 +127,7 @@ class VolumePreprocessing:
             volume = resampled(oriented(to_volume(slices), self.orientation), self.spacing_mm[::-1])
             stack, attributes = Stack.of(slices), allowed_attributes(slices[0])
         except HEADER_FAULTS as error:
-            reason = f"header: an element of a slice has a form that the standard excludes ({type(error).__name__})"
-            raise UnreadablePixelsError("pixels", reason) from error
+            raise header_fault("a slice", error) from error
         values, origin = self._centred(volume)
         tensor = scaled_channels(self._levels(values), self.channels, self.mean, self.deviation)
         place = Place(self.size, origin, tuple(volume.GetSpacing()), tuple(volume.GetDirection()))

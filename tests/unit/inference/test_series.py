@@ -1,0 +1,70 @@
+"""A series in files is one volume of one patient, or is refused before its pixels are decoded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset
+from test_volumes import series
+
+from inference.errors import FilmError
+from inference.isolation import prepared_series
+from inference.series import require_series
+from inference.volume_preprocessing import SeriesGuard, VolumePreprocessing
+
+GUARD = SeriesGuard(("CT",), ("CHEST",), ())
+PREPROCESSING = VolumePreprocessing((4, 3, 5), (2.5, 0.8, 0.5), 0.0, 1.0, (-2000.0, 2000.0))
+
+
+def written(slices: list[Dataset], folder: Path) -> list[Path]:
+    """Return the files of slices."""
+    files = [folder / f"{number}.dcm" for number in range(len(slices))]
+    for number, (each, file) in enumerate(zip(slices, files, strict=True)):
+        each.SOPInstanceUID = f"2.25.{number + 1}"
+        each.save_as(file, implicit_vr=False, little_endian=True)
+    return files
+
+
+@pytest.mark.parametrize(
+    "keyword", ["PatientID", "PatientName", "PatientBirthDate", "StudyInstanceUID", "FrameOfReferenceUID"]
+)
+def test_slices_of_two_patients_or_places_are_no_volume(tmp_path: Path, keyword: str) -> None:
+    slices = series()
+    for number, each in enumerate(slices):
+        setattr(each, keyword, "19640101" if number < 2 else "19650101")
+
+    with pytest.raises(FilmError) as refusal:
+        prepared_series(written(slices, tmp_path), GUARD, PREPROCESSING)
+
+    assert "identity" == refusal.value.code
+    assert refusal.value.reason == f"{keyword}: differs within the series; a volume is of one patient and place"
+
+
+def test_a_series_of_more_voxels_than_any_scanner_makes_is_not_decoded() -> None:
+    slices = series()
+    for each in slices:
+        each.Rows = each.Columns = 8192
+
+    with pytest.raises(FilmError, match="402653184; a series has at most 300000000") as refusal:
+        require_series(slices, GUARD)
+
+    assert "pixels" == refusal.value.code
+
+
+def test_an_element_in_a_form_that_is_none_is_a_reason() -> None:
+    slices = series()
+    slices[0].Rows = [5, 5]
+
+    with pytest.raises(FilmError, match="header: an element of a slice has a form") as refusal:
+        require_series(slices, GUARD)
+
+    assert "pixels" == refusal.value.code
+
+
+def test_what_the_guard_says_of_any_slice_is_said_first() -> None:
+    slices = series()
+    slices[3].Modality, slices[2].PatientID = "MR", "another"
+
+    with pytest.raises(FilmError, match="Modality: MR"):
+        require_series(slices, GUARD)
