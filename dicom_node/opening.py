@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from dicom_node.deidentify.projection import projection
 from dicom_node.preprocess.decoders import Decoders
 from inference.errors import FilmError
-from inference.film import display_pixels, require_plausible_size, to_radiograph
+from inference.film import display_pixels, to_radiograph
 from inference.guard import Guard
+from inference.image_pixel import require_size
 from inference.preprocessing import PreparedFilm, Preprocessing
 from inference.projection import allowed_attributes
 from structured_reports.port import Refusal
@@ -57,7 +58,7 @@ def open_film(path: Path, judge: Judge) -> Film | Refusal:
         header = pydicom.dcmread(path, stop_before_pixels=True)
         if refused := judge.guard.refusal(allowed_attributes(projection(header))):
             raise refused
-        require_plausible_size(int(header.get("Rows") or 0), int(header.get("Columns") or 0))
+        require_size(header)
         radiograph = to_radiograph(projection(pydicom.dcmread(path), judge.asked), judge.asked)
         return Film(judge.preprocessing.prepare(radiograph), display_pixels(radiograph))
     except FilmError as error:

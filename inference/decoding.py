@@ -29,8 +29,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from inference.errors import UnreadablePixelsError, UnsuitableFilmError
-from inference.header_terms import quoted
+from inference.errors import UnreadablePixelsError
+from inference.image_pixel import require_description, require_one_grey_frame
 from inference.twelve_bit import twelve_bit_values
 
 StoredValues = NDArray[Any]
@@ -58,14 +58,6 @@ DECODERS: Mapping[UID, str] = {
     HTJ2KLosslessRPCL: "pylibjpeg",
     HTJ2K: "pylibjpeg",
 }
-REQUIRED = (
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "BitsStored",
-    "PixelRepresentation",
-    "PhotometricInterpretation",
-)
 
 
 def stored_values(dataset: Dataset) -> StoredValues:
@@ -85,28 +77,6 @@ def stored_values(dataset: Dataset) -> StoredValues:
         named = syntax.name if syntax.is_valid else "what is no UID"
         raise UnreadablePixelsError("syntax", f"TransferSyntaxUID: no decoder for {named}")
     return within_bits_stored(decoded(dataset, syntax), dataset)
-
-
-def require_description(dataset: Dataset) -> None:
-    """Raise unless pixel data and the elements that describe them are there (PS3.3 C.7.6.3)."""
-    if "PixelData" not in dataset:
-        raise UnreadablePixelsError("pixels", "PixelData: absent; an image needs it (PS3.3 C.7.6.3)")
-    absent = [keyword for keyword in REQUIRED if dataset.get(keyword) in (None, "")]
-    if absent:
-        raise UnreadablePixelsError("pixels", f"{', '.join(absent)}: absent or empty (PS3.3 C.7.6.3, type 1)")
-
-
-def require_one_grey_frame(dataset: Dataset) -> None:
-    """Raise for colour and for several frames."""
-    photometric = str(dataset.PhotometricInterpretation)
-    if photometric not in ("MONOCHROME1", "MONOCHROME2") or dataset.get("SamplesPerPixel", 1) != 1:
-        raise UnsuitableFilmError(
-            "photometric",
-            f"{quoted('PhotometricInterpretation', photometric)}; a film is MONOCHROME1 or MONOCHROME2",
-        )
-    frames = dataset.get("NumberOfFrames") or 1
-    if int(frames) != 1:
-        raise UnsuitableFilmError("frames", f"NumberOfFrames: {int(frames)}; a film has one frame")
 
 
 def transfer_syntax(dataset: Dataset) -> UID:

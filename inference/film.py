@@ -21,6 +21,7 @@ from pydicom.multival import MultiValue
 from inference.decoding import stored_values
 from inference.errors import UnreadablePixelsError, UnsuitableFilmError
 from inference.grayscale import displayed, padding_mask
+from inference.image_pixel import require_plausible_size, require_size
 from inference.projection import allowed_attributes
 from inference.types import Radiograph
 
@@ -36,8 +37,6 @@ HEADER_FAULTS = (
     BytesLengthException,
 )
 SIGNATURES: Mapping[bytes, type[ImageFile]] = {b"\x89PNG": PngImageFile, b"\xff\xd8\xff": JpegImageFile}
-# The largest detectors have a sixth of it; what is larger takes the memory of everything else.
-MOST_PIXELS = 100_000_000
 
 
 def to_radiograph(dataset: Dataset, requested: Collection[str] = ()) -> Radiograph:
@@ -54,7 +53,7 @@ def to_radiograph(dataset: Dataset, requested: Collection[str] = ()) -> Radiogra
         Colour (`photometric`), several frames (`frames`), nothing but padding, or more than 100 million pixels
         (`pixels`).
     UnreadablePixelsError
-        Pixel data absent or damaged (`pixels`), or in a transfer syntax without decoder (`syntax`).
+        Pixel data absent, without area or damaged (`pixels`), or in a transfer syntax without decoder (`syntax`).
 
     References
     ----------
@@ -74,7 +73,7 @@ def header_fault(part: str, error: Exception) -> UnreadablePixelsError:
 
 def shown_radiograph(dataset: Dataset, requested: Collection[str]) -> Radiograph:
     """Return the radiograph of a data set whose elements have the form of the standard."""
-    require_plausible_size(int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0))
+    require_size(dataset)
     values = stored_values(dataset)
     padding = padding_mask(values, dataset)
     if padding is not None and padding.all():
@@ -148,12 +147,6 @@ def picture_size(content: bytes) -> tuple[int, int]:
     except Exception as error:  # the parser raises anything on damaged bytes
         raise UnreadablePixelsError("pixels", f"file: a damaged PNG or JPEG ({type(error).__name__})") from error
     return rows, columns
-
-
-def require_plausible_size(rows: int, columns: int) -> None:
-    """Raise for an image that no detector makes."""
-    if rows * columns > MOST_PIXELS:
-        raise UnsuitableFilmError("pixels", f"Rows × Columns: {rows} × {columns}; a film has at most {MOST_PIXELS}")
 
 
 def display_pixels(radiograph: Radiograph) -> NDArray[np.uint8]:

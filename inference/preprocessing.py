@@ -132,7 +132,11 @@ def shown_box(radiograph: Radiograph) -> Box | None:
 def inner_box(box: Box, part: float) -> Box:
     """Return what is left of a rectangle when a part of its rows and columns is cut off at each side."""
     rows, columns = round(box.rows * part), round(box.columns * part)
-    return Box(box.top + rows, box.left + columns, box.rows - 2 * rows, box.columns - 2 * columns)
+    left = Box(box.top + rows, box.left + columns, box.rows - 2 * rows, box.columns - 2 * columns)
+    if min(left.rows, left.columns) < 1:
+        reason = f"pixels: {box.rows} × {box.columns}; nothing is left without {part:g} of them at each side"
+        raise UnsuitableFilmError("pixels", reason)
+    return left
 
 
 def require_contrast(pixels: Floats) -> None:

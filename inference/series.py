@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 from inference.errors import UnsuitableFilmError
 from inference.film import HEADER_FAULTS, header_fault
 from inference.guard import Guard
+from inference.image_pixel import require_size
 from inference.projection import allowed_attributes
 from inference.stack import Stack
 
@@ -59,6 +60,8 @@ def require_one_of_each(headers: Sequence[Dataset]) -> None:
 
 def require_plausible_volume(headers: Sequence[Dataset]) -> None:
     """Raise for slices that are no even stack, or one of more voxels than any scanner makes."""
+    for each in headers:
+        require_size(each)
     rows, columns = Stack.of(headers).size
     voxels = len(headers) * rows * columns
     if voxels > MOST_VOXELS:

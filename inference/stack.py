@@ -19,6 +19,10 @@ DIRECTION_TOLERANCE = 1e-3
 UNIT_TOLERANCE = 0.01
 # Pixels by which the last slice may lie beside the first; more is a tilted gantry, whose stack is no box.
 SHIFT_TOLERANCE = 1.0
+# How long a side of a volume of a person may be; what says otherwise has another unit, or none.
+LEAST_MM, MOST_MM = 1.0, 3000.0
+# Values of the elements that say where a slice lies (PS3.3 C.7.6.2.1.1 and 10.7.1.3).
+NUMBERS = {"ImageOrientationPatient": 6, "ImagePositionPatient": 3, "PixelSpacing": 2}
 
 
 @dataclass(frozen=True)
@@ -57,22 +61,25 @@ class Stack:
         Raises
         ------
         UnsuitableFilmError
-            They are not parallel, differ in size, are shifted against each other, or are not evenly spaced
-            (`geometry`).
+            They are not parallel, differ in size, are shifted against each other, are not evenly spaced, or are of
+            no size that a person has (`geometry`).
         """
         require_geometry(slices)
         rows, columns, normal = axes_of(slices[0])
         order = sorted(range(len(slices)), key=lambda number: float(position_of(slices[number]) @ normal))
         ordered = [slices[number] for number in order]
         require_parallel(ordered)
-        spacing = even_spacing(ordered, normal)
         first = ordered[0]
-        pixel_spacing = (float(first.PixelSpacing[0]), float(first.PixelSpacing[1]))
+        size, pixel_spacing = (int(first.Rows), int(first.Columns)), spacing_of(first)
+        require_plausible_side("PixelSpacing × Rows", pixel_spacing[0], size[0])
+        require_plausible_side("PixelSpacing × Columns", pixel_spacing[1], size[1])
+        spacing = even_spacing(ordered, normal)
+        require_plausible_side("gap of ImagePositionPatient × slices", spacing, len(ordered))
         require_upright(ordered, normal, min(pixel_spacing))
         positions = tuple((float(x), float(y), float(z)) for x, y, z in map(position_of, ordered))
         return cls(
             tuple(order), positions, tuple(rows), tuple(columns), tuple(normal),
-            (int(first.Rows), int(first.Columns)), pixel_spacing, spacing,
+            size, pixel_spacing, spacing,
         )  # fmt: skip
 
     @property
@@ -106,17 +113,45 @@ def position_of(dataset: Dataset) -> Floats:
     return np.asarray(dataset.ImagePositionPatient, float)
 
 
+def spacing_of(dataset: Dataset) -> tuple[float, float]:
+    """Return the distance of rows and the distance of columns, mm."""
+    return float(dataset.PixelSpacing[0]), float(dataset.PixelSpacing[1])
+
+
 def require_geometry(slices: Sequence[Dataset]) -> None:
     """Raise unless there are two slices or more, of one frame each and with its place in the patient."""
-    frames = next((number for each in slices if (number := str(each.get("NumberOfFrames") or 1)) != "1"), None)
+    frames = next((number for each in slices if (number := int(each.get("NumberOfFrames") or 1)) != 1), None)
     if frames is not None:
         raise UnsuitableFilmError("frames", f"NumberOfFrames: {frames}; a volume is made of slices of one frame each")
     if len(slices) < 2:
         raise UnsuitableFilmError("geometry", f"series: {len(slices)} slice; a volume needs two")
-    for keyword in ("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing"):
-        absent = sum(not each.get(keyword) for each in slices)
-        if absent:
-            raise UnsuitableFilmError("geometry", f"{keyword}: absent in {absent} of {len(slices)} slices")
+    for keyword, count in NUMBERS.items():
+        require_numbers(slices, keyword, count)
+    for each in slices:
+        row_mm, column_mm = spacing_of(each)
+        if min(row_mm, column_mm) <= 0.0:
+            reason = f"PixelSpacing: {row_mm:g} and {column_mm:g} mm; both are above zero (PS3.3 10.7.1.3)"
+            raise UnsuitableFilmError("geometry", reason)
+
+
+def require_numbers(slices: Sequence[Dataset], keyword: str, count: int) -> None:
+    """Raise unless each slice has so many finite numbers in an element; what else it holds is not named."""
+    absent = sum(not each.get(keyword) for each in slices)
+    if absent:
+        raise UnsuitableFilmError("geometry", f"{keyword}: absent in {absent} of {len(slices)} slices")
+    faulty = sum(not are_numbers(each.get(keyword), count) for each in slices)
+    if faulty:
+        reason = f"{keyword}: not {count} finite numbers in {faulty} of {len(slices)} slices"
+        raise UnsuitableFilmError("geometry", reason)
+
+
+def are_numbers(value: object, count: int) -> bool:
+    """True if an element has so many values, each a finite number."""
+    try:
+        numbers = np.asarray(value, float)
+    except ValueError:
+        return False
+    return numbers.shape == (count,) and bool(np.isfinite(numbers).all())
 
 
 def require_parallel(slices: Sequence[Dataset]) -> None:
@@ -152,3 +187,10 @@ def require_upright(slices: Sequence[Dataset], normal: Floats, pixel_mm: float) 
             f"ImagePositionPatient: slices lie up to {shift:.2f} mm beside the first, as under a tilted gantry; "
             f"at most one pixel ({pixel_mm:.2f} mm) is allowed",
         )
+
+
+def require_plausible_side(side: str, spacing_mm: float, count: int) -> None:
+    """Raise for a volume that no person fills: on the grid of a model it would be one voxel, or take all memory."""
+    if not LEAST_MM <= spacing_mm * count <= MOST_MM:
+        reason = f"{side}: {spacing_mm:g} mm × {count}; a volume of a person has {LEAST_MM:g} to {MOST_MM:g} mm"
+        raise UnsuitableFilmError("geometry", reason)

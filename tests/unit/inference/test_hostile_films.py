@@ -9,10 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from film_datasets import film_dataset
 from pydicom.dataset import Dataset
 
 from inference.errors import FilmError
 from inference.film import read_film, to_radiograph
+from inference.preprocessing import Preprocessing
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
@@ -49,6 +51,26 @@ def test_a_picture_that_no_detector_makes_is_refused(tmp_path: Path, content: by
 
     with pytest.raises(FilmError, match=said) as refusal:
         read_film(tmp_path / "film")
+
+    assert "pixels" == refusal.value.code
+
+
+@pytest.mark.parametrize("size", [(0, 8), (8, 0), (0, 0)])
+def test_an_image_without_area_is_refused(size: tuple[int, int]) -> None:
+    dataset = film_dataset(np.arange(64, dtype=np.uint16).reshape(8, 8))
+    dataset.Rows, dataset.Columns = size
+
+    with pytest.raises(FilmError, match=f"{size[0]} × {size[1]}; an image has one pixel at least") as refusal:
+        to_radiograph(dataset)
+
+    assert "pixels" == refusal.value.code
+
+
+def test_a_film_of_which_nothing_is_left_without_its_border_is_refused() -> None:
+    film = to_radiograph(film_dataset(np.array([[0, 9], [9, 0]], np.uint16)))
+
+    with pytest.raises(FilmError, match=r"2 × 2; nothing is left without 0\.4 of them at each side") as refusal:
+        Preprocessing(32, 0.5, 0.5, cropped=0.4).prepare(film)
 
     assert "pixels" == refusal.value.code
 

@@ -45,6 +45,7 @@ def test_a_series_of_more_voxels_than_any_scanner_makes_is_not_decoded() -> None
     slices = series()
     for each in slices:
         each.Rows = each.Columns = 8192
+        each.PixelSpacing = [0.1, 0.1]
 
     with pytest.raises(FilmError, match="402653184; a series has at most 300000000") as refusal:
         require_series(slices, GUARD)
@@ -68,3 +69,24 @@ def test_what_the_guard_says_of_any_slice_is_said_first() -> None:
 
     with pytest.raises(FilmError, match="Modality: MR"):
         require_series(slices, GUARD)
+
+
+def test_slices_without_area_are_refused_by_their_size() -> None:
+    slices = series()
+    for each in slices:
+        each.Rows = 0
+
+    with pytest.raises(FilmError, match="Rows × Columns: 0 × 7; an image has one pixel at least") as refusal:
+        require_series(slices, GUARD)
+
+    assert "pixels" == refusal.value.code
+
+
+def test_what_stands_where_a_number_of_frames_should_is_not_told() -> None:
+    slices = series()
+    slices[0].add_new("NumberOfFrames", "LO", "Doe^Jane")
+
+    with pytest.raises(FilmError) as refusal:
+        require_series(slices, GUARD)
+
+    assert "Doe" not in refusal.value.reason

@@ -91,3 +91,40 @@ def test_slices_without_place_are_named() -> None:
 def test_one_slice_is_no_volume() -> None:
     with pytest.raises(UnsuitableFilmError, match="1 slice; a volume needs two"):
         to_volume(series(1))
+
+
+@pytest.mark.parametrize(
+    ("elements", "said"),
+    [
+        ({"PixelSpacing": [0, 0]}, "PixelSpacing: 0 and 0 mm; both are above zero"),
+        ({"PixelSpacing": [-4, -4]}, "PixelSpacing: -4 and -4 mm; both are above zero"),
+        ({"PixelSpacing": [4000, 4000]}, "PixelSpacing × Rows: 4000 mm × 5; a volume of a person has 1 to 3000 mm"),
+        ({"PixelSpacing": [0.5, 1e-6]}, "PixelSpacing × Columns: 1e-06 mm × 7; a volume of a person has"),
+        ({"PixelSpacing": ["nan", "nan"]}, "PixelSpacing: not 2 finite numbers in 6 of 6 slices"),
+        ({"PixelSpacing": 0.5}, "PixelSpacing: not 2 finite numbers in 6 of 6 slices"),
+        ({"ImageOrientationPatient": [1, 0, 0, 0, 1]}, "ImageOrientationPatient: not 6 finite numbers"),
+        ({"ImagePositionPatient": ["nan", "0", "0"]}, "ImagePositionPatient: not 3 finite numbers"),
+    ],
+)
+def test_numbers_that_no_slice_has_are_named(elements: dict[str, object], said: str) -> None:
+    slices = series()
+    for each in slices:
+        for keyword, value in elements.items():
+            setattr(each, keyword, value)
+
+    with pytest.raises(UnsuitableFilmError, match=said) as refusal:
+        to_volume(slices)
+
+    assert "geometry" == refusal.value.code
+
+
+def test_slices_further_apart_than_a_person_is_long_are_named() -> None:
+    with pytest.raises(UnsuitableFilmError, match="gap of ImagePositionPatient × slices: 1000 mm × 6"):
+        to_volume(series(gap_mm=1000.0))
+
+
+def test_a_volume_that_takes_all_memory_for_the_model_is_refused() -> None:
+    with pytest.raises(UnsuitableFilmError, match="3500 × 4000 × 15000 voxels for the model") as refusal:
+        resampled(to_volume(series()), (0.001, 0.001, 0.001))
+
+    assert "pixels" == refusal.value.code

@@ -1,0 +1,61 @@
+"""What a header says of the form of its pixels, held against the rules of the standard before they are decoded.
+
+References
+----------
+* DICOM Standard, Part 3, C.7.6.3 (Image Pixel)
+"""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset
+
+from inference.errors import UnreadablePixelsError, UnsuitableFilmError
+from inference.header_terms import quoted
+
+# The largest detectors have a sixth of it; what is larger takes the memory of everything else.
+MOST_PIXELS = 100_000_000
+REQUIRED = (
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "PixelRepresentation",
+    "PhotometricInterpretation",
+)
+
+
+def require_size(dataset: Dataset) -> None:
+    """Raise for an image without area, or one that no detector makes; where it does not say, decoding refuses it."""
+    rows, columns = dataset.get("Rows"), dataset.get("Columns")
+    if not {None, ""} & {rows, columns}:
+        require_plausible_size(int(rows), int(columns))
+
+
+def require_plausible_size(rows: int, columns: int) -> None:
+    """Raise for an image without area, or one that no detector makes."""
+    if min(rows, columns) < 1:
+        raise UnreadablePixelsError("pixels", f"Rows × Columns: {rows} × {columns}; an image has one pixel at least")
+    if rows * columns > MOST_PIXELS:
+        raise UnsuitableFilmError("pixels", f"Rows × Columns: {rows} × {columns}; a film has at most {MOST_PIXELS}")
+
+
+def require_description(dataset: Dataset) -> None:
+    """Raise unless pixel data and the elements that describe them are there (PS3.3 C.7.6.3)."""
+    if "PixelData" not in dataset:
+        raise UnreadablePixelsError("pixels", "PixelData: absent; an image needs it (PS3.3 C.7.6.3)")
+    absent = [keyword for keyword in REQUIRED if dataset.get(keyword) in (None, "")]
+    if absent:
+        raise UnreadablePixelsError("pixels", f"{', '.join(absent)}: absent or empty (PS3.3 C.7.6.3, type 1)")
+
+
+def require_one_grey_frame(dataset: Dataset) -> None:
+    """Raise for colour and for several frames."""
+    photometric = str(dataset.PhotometricInterpretation)
+    if photometric not in ("MONOCHROME1", "MONOCHROME2") or dataset.get("SamplesPerPixel", 1) != 1:
+        raise UnsuitableFilmError(
+            "photometric",
+            f"{quoted('PhotometricInterpretation', photometric)}; a film is MONOCHROME1 or MONOCHROME2",
+        )
+    frames = dataset.get("NumberOfFrames") or 1
+    if int(frames) != 1:
+        raise UnsuitableFilmError("frames", f"NumberOfFrames: {int(frames)}; a film has one frame")
