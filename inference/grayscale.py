@@ -7,12 +7,15 @@ References
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from inference.decoding import StoredValues
+from inference.errors import UnreadablePixelsError
 from inference.lut import LookupTable
 
 Floats = NDArray[np.float32]
@@ -30,19 +33,32 @@ def displayed(values: StoredValues, padding: NDArray[np.bool_] | None, dataset: 
 
 def padding_mask(values: StoredValues, dataset: Dataset) -> NDArray[np.bool_] | None:
     """Return where the image is padded, or None where it is nowhere (PS3.3 C.7.5.1.1.2)."""
-    limits = [dataset.get(keyword) for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
-    if limits[0] in (None, ""):
+    ends = [stored_number(dataset, keyword) for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
+    given = [end for end in ends if end is not None]
+    if ends[0] is None:
         return None
-    ends = [stored_number(limit, dataset) for limit in limits if limit not in (None, "")]
-    padding: NDArray[np.bool_] = (values >= min(ends)) & (values <= max(ends))
+    padding: NDArray[np.bool_] = (values >= min(given)) & (values <= max(given))
     return padding if padding.any() else None
 
 
-def stored_number(value: int | bytes, dataset: Dataset) -> int:
-    """Return an element of VR US or SS with the sign of the pixels; writers often choose the other VR."""
-    if isinstance(value, bytes):
-        value = int.from_bytes(value, "little")
-    number, bits = int(value), int(dataset.BitsAllocated)
+def stored_number(dataset: Dataset, keyword: str) -> int | None:
+    """Return an element of VR US or SS with the sign of the pixels, None where it is absent or empty.
+
+    Writers often choose the other VR; of what a reader does not know it comes as two bytes.
+
+    Raises
+    ------
+    UnreadablePixelsError
+        No number (`pixels`).
+    """
+    value = dataset.get(keyword)
+    if value in (None, "", b""):
+        return None
+    try:
+        number = int.from_bytes(value, "little") if isinstance(value, bytes) and len(value) == 2 else int(value)
+    except (TypeError, ValueError) as error:
+        raise no_number(keyword, "one number of VR US or SS") from error
+    bits = int(dataset.BitsAllocated)
     if dataset.PixelRepresentation == 1:
         return number - (1 << bits) if number >= 1 << (bits - 1) else number
     return number + (1 << bits) if number < 0 else number
@@ -55,7 +71,9 @@ def modality_values(values: StoredValues, dataset: Dataset) -> Floats:
         return table.outputs(values)
     rescaled = values.astype(np.float32)
     slope, intercept = first_number(dataset, "RescaleSlope"), first_number(dataset, "RescaleIntercept")
-    if slope is not None and slope not in (0.0, 1.0):
+    if slope == 0.0:
+        raise UnreadablePixelsError("pixels", "RescaleSlope: 0; every value would be one (PS3.3 C.11.1.1.2)")
+    if slope not in (None, 1.0):
         rescaled *= np.float32(slope)
     if intercept:
         rescaled += np.float32(intercept)
@@ -113,11 +131,27 @@ def is_inverted(dataset: Dataset) -> bool:
 
 
 def first_number(dataset: Dataset, keyword: str) -> float | None:
-    """Return the first value of a number element, None where it is absent or no number."""
+    """Return the first value of a number element, None where it is absent or empty.
+
+    Raises
+    ------
+    UnreadablePixelsError
+        No number, or none that is finite (`pixels`).
+    """
     value = dataset.get(keyword)
     if isinstance(value, MultiValue):
         value = value[0] if len(value) else None
-    try:
-        return None if value is None else float(value)
-    except ValueError:
+    if value in (None, ""):
         return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise no_number(keyword, "a decimal number") from error
+    if not math.isfinite(number):
+        raise no_number(keyword, "a decimal number")
+    return number
+
+
+def no_number(keyword: str, rule: str) -> UnreadablePixelsError:
+    """Return the refusal of an element that holds what may be anything, which it does not tell."""
+    return UnreadablePixelsError("pixels", f"{keyword}: no number; it is {rule} (PS3.5 6.2)")

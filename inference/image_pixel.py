@@ -3,6 +3,7 @@
 References
 ----------
 * DICOM Standard, Part 3, C.7.6.3 (Image Pixel)
+* DICOM Standard, Part 5, 8.1.1 (bits of a pixel cell)
 """
 
 from __future__ import annotations
@@ -46,6 +47,22 @@ def require_description(dataset: Dataset) -> None:
     absent = [keyword for keyword in REQUIRED if dataset.get(keyword) in (None, "")]
     if absent:
         raise UnreadablePixelsError("pixels", f"{', '.join(absent)}: absent or empty (PS3.3 C.7.6.3, type 1)")
+    require_pixel_cell(dataset)
+
+
+def require_pixel_cell(dataset: Dataset) -> None:
+    """Raise for bits that contradict each other: values read by them would be others than those that were written."""
+    allocated, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
+    if not 1 <= stored <= allocated:
+        reason = f"BitsStored: {stored}; it is 1 to BitsAllocated, which is {allocated} (PS3.5 8.1.1)"
+        raise UnreadablePixelsError("pixels", reason)
+    high = dataset.get("HighBit")
+    if high not in (None, "", stored - 1):
+        reason = f"HighBit: {int(high)}; it is one less than BitsStored, which is {stored} (PS3.5 8.1.1)"
+        raise UnreadablePixelsError("pixels", reason)
+    sign = int(dataset.PixelRepresentation)
+    if sign not in (0, 1):
+        raise UnreadablePixelsError("pixels", f"PixelRepresentation: {sign}; it is 0 or 1 (PS3.3 C.7.6.3)")
 
 
 def require_one_grey_frame(dataset: Dataset) -> None:

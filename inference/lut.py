@@ -12,6 +12,8 @@ from inference.errors import UnreadablePixelsError
 
 Floats = NDArray[np.float32]
 
+MOST_BITS = 16  # PS3.3 C.11.1.1 and C.11.2.1.1
+
 
 @dataclass(frozen=True)
 class LookupTable:
@@ -34,12 +36,15 @@ class LookupTable:
         Raises
         ------
         UnreadablePixelsError
-            Descriptor or entries are absent, or fewer entries than the descriptor says.
+            Descriptor or entries are absent, the descriptor says more bits than entries have, or there are fewer
+            entries than it says.
         """
         descriptor, entries = item.get("LUTDescriptor"), item.get("LUTData")
         if descriptor is None or len(descriptor) != 3 or not entries:
             raise UnreadablePixelsError("pixels", f"{name}: LUTDescriptor of three values and LUTData are required")
         count, first, bits = (int(part) for part in descriptor)
+        if not 1 <= bits <= MOST_BITS:
+            raise UnreadablePixelsError("pixels", f"{name}: LUTDescriptor says {bits} bits; an entry has at most 16")
         count = count or 1 << 16  # 0 stands for 65 536 (PS3.3 C.11.1.1)
         table = entry_values(entries, count)
         if table.size < count:

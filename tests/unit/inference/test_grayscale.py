@@ -8,6 +8,7 @@ from film_datasets import film_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from pydicom.sequence import Sequence
@@ -160,6 +161,68 @@ def test_overlay_bits_above_bits_stored_do_not_change_the_film() -> None:
     marked = film_dataset(RAMP | 0x8000, BitsStored=12, HighBit=11, WindowCenter=2048, WindowWidth=4096)
 
     assert (to_radiograph(plain).pixels == to_radiograph(marked).pixels).all()
+
+
+def element(keyword: str, vr: str, value: object) -> Dataset:
+    """Return a film with an element as the parser gives what it cannot read."""
+    dataset = film_dataset(RAMP)
+    dataset.add(DataElement(keyword, vr, value, already_converted=True))
+    return dataset
+
+
+@pytest.mark.parametrize("value", ["SECRETNAME", "1,0", "nan", "inf", ["SECRETNAME", "1"], b"SECRETNAME"])
+@pytest.mark.parametrize("keyword", ["RescaleSlope", "RescaleIntercept"])
+def test_a_line_that_is_none_is_refused_and_not_quoted(keyword: str, value: object) -> None:
+    with pytest.raises(UnreadablePixelsError, match=f"^{keyword}: no number; it is a decimal number") as refusal:
+        to_radiograph(element(keyword, "DS", value))
+
+    assert "pixels" == refusal.value.code
+
+
+@pytest.mark.parametrize("keyword", ["WindowCenter", "WindowWidth"])
+def test_a_window_that_is_none_is_refused_and_not_quoted(keyword: str) -> None:
+    with pytest.raises(UnreadablePixelsError, match=f"^{keyword}: no number; it is a decimal number"):
+        to_radiograph(element(keyword, "DS", "SECRETNAME"))
+
+
+@pytest.mark.parametrize("keyword", ["RescaleSlope", "RescaleIntercept", "WindowWidth", "PixelPaddingValue"])
+def test_an_empty_element_counts_as_absent(keyword: str) -> None:
+    plain = to_radiograph(film_dataset(RAMP))
+
+    assert (plain.pixels == to_radiograph(film_dataset(RAMP, **{keyword: None})).pixels).all()
+
+
+def test_a_slope_of_zero_is_refused() -> None:
+    with pytest.raises(UnreadablePixelsError, match="RescaleSlope: 0; every value would be one"):
+        to_radiograph(film_dataset(RAMP, RescaleSlope=0, RescaleIntercept=7))
+
+
+@pytest.mark.parametrize(("vr", "value"), [("LO", "SECRETNAME"), ("UN", b"SECRETNAME"), ("US", [17747, 21059])])
+@pytest.mark.parametrize("keyword", ["PixelPaddingValue", "PixelPaddingRangeLimit"])
+def test_padding_that_is_no_number_is_refused_and_not_quoted(keyword: str, vr: str, value: object) -> None:
+    with pytest.raises(UnreadablePixelsError, match=f"^{keyword}: no number; it is one number of VR US or SS"):
+        to_radiograph(element(keyword, vr, value))
+
+
+@pytest.mark.parametrize(
+    ("elements", "said"),
+    [
+        ({"BitsStored": 40, "HighBit": 39}, "BitsStored: 40; it is 1 to BitsAllocated, which is 16"),
+        ({"BitsStored": 0, "HighBit": 0}, "BitsStored: 0; it is 1 to BitsAllocated, which is 16"),
+        ({"BitsStored": 12, "HighBit": 15}, "HighBit: 15; it is one less than BitsStored, which is 12"),
+        ({"PixelRepresentation": 5}, "PixelRepresentation: 5; it is 0 or 1"),
+    ],
+)
+def test_bits_that_contradict_each_other_are_refused(elements: dict[str, object], said: str) -> None:
+    with pytest.raises(UnreadablePixelsError, match=said) as refusal:
+        to_radiograph(film_dataset(RAMP, **elements))
+
+    assert "pixels" == refusal.value.code
+
+
+def test_a_table_of_more_bits_than_entries_have_is_refused() -> None:
+    with pytest.raises(UnreadablePixelsError, match="LUTDescriptor says 40 bits; an entry has at most 16"):
+        to_radiograph(film_dataset(RAMP, VOILUTSequence=lut(np.arange(16), 0, 40)))
 
 
 def test_a_film_of_nothing_but_padding_is_refused() -> None:
