@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from io import BytesIO
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
@@ -21,7 +17,8 @@ from pydicom.multival import MultiValue
 from inference.decoding import stored_values
 from inference.errors import UnreadablePixelsError, UnsuitableFilmError
 from inference.grayscale import displayed, padding_mask
-from inference.image_pixel import require_plausible_size, require_size
+from inference.image_pixel import require_size
+from inference.picture import SIGNATURES, picture_film
 from inference.projection import allowed_attributes
 from inference.types import Radiograph
 
@@ -36,7 +33,6 @@ HEADER_FAULTS = (
     struct.error,
     BytesLengthException,
 )
-SIGNATURES: Mapping[bytes, type[ImageFile]] = {b"\x89PNG": PngImageFile, b"\xff\xd8\xff": JpegImageFile}
 
 
 def to_radiograph(dataset: Dataset, requested: Collection[str] = ()) -> Radiograph:
@@ -114,39 +110,6 @@ def data_set(content: bytes) -> Dataset:
     if not is_image:
         raise UnreadablePixelsError("format", "file: no DICOM data set, PNG or JPEG")
     return dataset
-
-
-def picture_film(content: bytes) -> Radiograph:
-    """Return the film in a PNG or JPEG stream: grey, full range of its type, stored orientation.
-
-    Raises
-    ------
-    UnsuitableFilmError
-        More than 100 million pixels (`pixels`).
-    UnreadablePixelsError
-        The stream is damaged (`pixels`).
-    """
-    require_plausible_size(*picture_size(content))
-    try:
-        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:
-        raise UnreadablePixelsError("pixels", f"file: a PNG or JPEG that cannot be decoded ({error.err})") from error
-    if picture is None:
-        raise UnreadablePixelsError("pixels", "file: a damaged PNG or JPEG")
-    if picture.ndim == 3:
-        picture = cv2.cvtColor(picture[:, :, :3], cv2.COLOR_BGR2GRAY)
-    white = np.float32(255.0 if picture.dtype == np.uint8 else 65535.0)
-    return Radiograph(np.asarray(picture, np.float32) / white, attributes={})
-
-
-def picture_size(content: bytes) -> tuple[int, int]:
-    """Return rows and columns as the head of a PNG or JPEG stream says, without decoding it."""
-    kind = next(kind for signature, kind in SIGNATURES.items() if content.startswith(signature))
-    try:
-        columns, rows = kind(BytesIO(content)).size
-    except Exception as error:  # the parser raises anything on damaged bytes
-        raise UnreadablePixelsError("pixels", f"file: a damaged PNG or JPEG ({type(error).__name__})") from error
-    return rows, columns
 
 
 def display_pixels(radiograph: Radiograph) -> NDArray[np.uint8]:

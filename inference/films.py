@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 
 from inference.errors import MissingDataError
-from inference.film import picture_film
 from inference.geometry import resized
+from inference.picture import picture_film
 from inference.types import Radiograph
 
 Row = Mapping[str, str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydicom.dataset import Dataset
 
 from inference.errors import FilmError
 from inference.film import read_film, to_radiograph
+from inference.picture import standard_error_lines
 from inference.preprocessing import Preprocessing
 
 
@@ -53,6 +55,64 @@ def test_a_picture_that_no_detector_makes_is_refused(tmp_path: Path, content: by
         read_film(tmp_path / "film")
 
     assert "pixels" == refusal.value.code
+
+
+def film_like(kind: str) -> bytes:
+    """Return a picture with the noise of a film in a kind of file."""
+    rows, columns = np.mgrid[0:300, 0:260]
+    noise = np.random.default_rng(0).normal(0, 6, rows.shape)
+    picture = 127 + 60 * np.sin(rows / 40) + 40 * np.cos(columns / 30) + noise
+    return cv2.imencode(kind, np.clip(picture, 0, 255).astype(np.uint8))[1].tobytes()
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("kind", [".jpg", ".png"])
+def test_a_picture_with_altered_bytes_is_refused_and_nothing_is_written(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], kind: str, seed: int
+) -> None:
+    content = bytearray(film_like(kind))
+    random = np.random.default_rng(seed)
+    place = random.integers(len(content) // 4, len(content) - 500)
+    content[place : place + 400] = random.integers(0, 255, 400).astype(np.uint8).tobytes()
+    (tmp_path / "film").write_bytes(content)
+
+    with pytest.raises(FilmError, match="file: a damaged") as refusal:
+        read_film(tmp_path / "film")
+
+    assert "pixels" == refusal.value.code
+    assert "Corrupt JPEG" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("kind", [".jpg", ".png"])
+def test_a_picture_that_ends_early_is_refused(tmp_path: Path, kind: str) -> None:
+    content = film_like(kind)
+    (tmp_path / "film").write_bytes(content[: len(content) // 2])
+
+    with pytest.raises(FilmError, match="file: a damaged PNG or JPEG"):
+        read_film(tmp_path / "film")
+
+
+def test_what_others_write_meanwhile_is_not_lost_and_is_no_damage(capfd: pytest.CaptureFixture[str]) -> None:
+    said: list[bytes] = []
+
+    with standard_error_lines(said):
+        os.write(2, b"of another thread\nCorrupt JPEG data: bad Huffman code\n")
+
+    assert [b"of another thread\n", b"Corrupt JPEG data: bad Huffman code\n"] == said
+    assert "of another thread\n" == capfd.readouterr().err
+
+
+def test_a_picture_is_read_where_the_standard_error_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(film_like(".jpg"))
+    kept = os.dup(2)
+    os.close(2)
+    try:
+        rows, columns = read_film(tmp_path / "film").pixels.shape
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+    assert (300, 260) == (rows, columns)
 
 
 @pytest.mark.parametrize("size", [(0, 8), (8, 0), (0, 0)])

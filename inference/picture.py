@@ -1,0 +1,106 @@
+"""A film that is a PNG or JPEG picture; one that is damaged is told from a sound one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+from inference.errors import UnreadablePixelsError
+from inference.image_pixel import require_plausible_size
+from inference.types import Radiograph
+
+SIGNATURES: Mapping[bytes, type[ImageFile]] = {b"\x89PNG": PngImageFile, b"\xff\xd8\xff": JpegImageFile}
+# How libjpeg begins what it says of damage that it bridges with whatever comes out (jerror.h).
+DAMAGE = (b"Corrupt JPEG data", b"Premature end of JPEG file")
+_STANDARD_ERROR = 2
+# The standard error belongs to the whole process: of two threads each would take away what the other is told.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def picture_film(content: bytes) -> Radiograph:
+    """Return the film in a PNG or JPEG stream: grey, full range of its type, stored orientation.
+
+    A PNG has checksums. A JPEG has none: damage is told where the decoder stumbles over it. It does so nearly always
+    over hundreds of bytes, but over one of three bytes that are altered alone; the others change the levels of some
+    blocks, and nobody can tell that they are not those of the film.
+
+    Raises
+    ------
+    UnsuitableFilmError
+        More than 100 million pixels (`pixels`).
+    UnreadablePixelsError
+        The stream is damaged (`pixels`).
+    """
+    require_plausible_size(*picture_size(content))
+    picture = decoded_picture(content)
+    if picture.ndim == 3:
+        picture = cv2.cvtColor(picture[:, :, :3], cv2.COLOR_BGR2GRAY)
+    white = np.float32(255.0 if picture.dtype == np.uint8 else 65535.0)
+    return Radiograph(np.asarray(picture, np.float32) / white, attributes={})
+
+
+def picture_size(content: bytes) -> tuple[int, int]:
+    """Return rows and columns as the head of a PNG or JPEG stream says, without decoding it."""
+    kind = next(kind for signature, kind in SIGNATURES.items() if content.startswith(signature))
+    try:
+        columns, rows = kind(BytesIO(content)).size
+    except Exception as error:  # the parser raises anything on damaged bytes
+        raise UnreadablePixelsError("pixels", f"file: a damaged PNG or JPEG ({type(error).__name__})") from error
+    return rows, columns
+
+
+def decoded_picture(content: bytes) -> NDArray[Any]:
+    """Return the values of a PNG or JPEG stream; raises UnreadablePixelsError where it is damaged (`pixels`)."""
+    said: list[bytes] = []
+    try:
+        with standard_error_lines(said):
+            picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise UnreadablePixelsError("pixels", f"file: a PNG or JPEG that cannot be decoded ({error.err})") from error
+    if picture is None:
+        raise UnreadablePixelsError("pixels", "file: a damaged PNG or JPEG")
+    damage = next((line for line in said if line.startswith(DAMAGE)), None)
+    if damage is not None:
+        raise UnreadablePixelsError("pixels", f"file: a damaged JPEG ({damage.decode('ascii', 'replace').strip()})")
+    return np.asarray(picture)
+
+
+@contextmanager
+def standard_error_lines(said: list[bytes]) -> Iterator[None]:
+    """Keep what is written to the standard error of the process, and write it there after all unless it is damage.
+
+    OpenCV takes a damaged JPEG for a sound one, as every decoder here does; that libjpeg writes there what it
+    stumbled over is the only sign.
+    """
+    with _ONE_AT_A_TIME, tempfile.TemporaryFile() as written:
+        kept = standard_error()
+        os.dup2(written.fileno(), _STANDARD_ERROR)
+        try:
+            yield
+        finally:
+            os.dup2(kept, _STANDARD_ERROR)
+            os.close(kept)
+            written.seek(0)
+            said += written.readlines()
+            with suppress(OSError):  # nobody may read there, and it is no matter of the film
+                os.write(_STANDARD_ERROR, b"".join(line for line in said if not line.startswith(DAMAGE)))
+
+
+def standard_error() -> int:
+    """Return a new descriptor of the standard error, or of nothing where it is closed."""
+    try:
+        return os.dup(_STANDARD_ERROR)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
