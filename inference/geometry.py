@@ -33,14 +33,6 @@ class Box:
         """Index of the rectangle in an array."""
         return slice(self.top, self.top + self.rows), slice(self.left, self.left + self.columns)
 
-    def place(self, row: float, column: float) -> tuple[float, float]:
-        """Return a point of the grid in fractions of the height and width of the rectangle."""
-        return (row - self.top) / self.rows, (column - self.left) / self.columns
-
-    def point(self, down: float, across: float) -> tuple[float, float]:
-        """Return the point of the grid at these fractions of the height and width."""
-        return self.top + down * self.rows, self.left + across * self.columns
-
     def inside(self, rows: int, columns: int) -> bool:
         """True if the rectangle has an area and lies within a grid."""
         return (
@@ -140,14 +132,6 @@ class Geometry:
         upright = resized(smooth[self.content.window], (columns, rows), cv2.INTER_LINEAR)
         placed[self.seen.window] = self.orientation.stored(upright)
         return placed
-
-    def model_point(self, row: float, column: float) -> tuple[float, float]:
-        """Return where a point of the film lies on the model's grid; a pixel's centre is at one half."""
-        return self.content.point(*self.orientation.upright_place(*self.seen.place(row, column)))
-
-    def source_point(self, row: float, column: float) -> tuple[float, float]:
-        """Return where a point of the model's grid lies on the film."""
-        return self.seen.point(*self.orientation.stored_place(*self.content.place(row, column)))
 
 
 def block_means(film: Floats, factor: int) -> Floats:

@@ -77,18 +77,6 @@ class Orientation:
         """Return rows and columns of the upright film."""
         return (columns, rows) if self.is_transposed else (rows, columns)
 
-    def upright_place(self, down: float, across: float) -> tuple[float, float]:
-        """Return a place of the stored film, in fractions of its height and width, on the upright film."""
-        down, across = self._flipped_place(down, across)
-        return (across, down) if self.is_transposed else (down, across)
-
-    def stored_place(self, down: float, across: float) -> tuple[float, float]:
-        """Return a place of the upright film, in fractions of its height and width, on the stored film."""
-        return self._flipped_place(across, down) if self.is_transposed else self._flipped_place(down, across)
-
-    def _flipped_place(self, down: float, across: float) -> tuple[float, float]:
-        return 1.0 - down if self.columns_run_against else down, 1.0 - across if self.rows_run_against else across
-
 
 def orientation_of(attributes: Mapping[str, str]) -> Orientation:
     """Return how a film with this header lies; upright as it lies where the header does not say.

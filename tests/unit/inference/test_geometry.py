@@ -25,13 +25,6 @@ def geometries(draw: st.DrawFn) -> Geometry:
     return Geometry.fit((rows, columns), draw(SIDES), crop, Orientation(*draw(DIRECTIONS)))
 
 
-@given(geometries(), st.floats(0, 700), st.floats(0, 700))
-def test_a_point_comes_back_to_where_it_was(geometry: Geometry, row: float, column: float) -> None:
-    returned = geometry.source_point(*geometry.model_point(row, column))
-
-    assert pytest.approx((row, column), abs=1e-6) == returned
-
-
 @given(geometries())
 def test_the_aspect_ratio_is_kept_to_a_pixel_of_the_model(geometry: Geometry) -> None:
     longest = max(geometry.content.rows, geometry.content.columns)
@@ -141,22 +134,6 @@ def test_a_map_comes_back_as_the_film_lies(rows: int, columns: int, side: int, d
     returned = Geometry.fit(expected.shape, side, orientation=Orientation(*directions)).to_source(cells)
 
     assert np.array_equal(expected, returned)
-
-
-@settings(deadline=None)
-@given(LENGTHS, LENGTHS, SIDES, DIRECTIONS, st.data())
-def test_a_pixel_lies_at_one_point_of_the_model_however_the_film_lies(
-    rows: int, columns: int, side: int, directions: tuple[str, str], data: st.DataObject
-) -> None:
-    row, column = data.draw(st.integers(0, rows - 1)), data.draw(st.integers(0, columns - 1))
-    mark = np.zeros((rows, columns), bool)
-    mark[row, column] = True
-    ((stored_row, stored_column),) = np.argwhere(LAID[directions](mark))
-    geometry = Geometry.fit(LAID[directions](mark).shape, side, orientation=Orientation(*directions))
-
-    expected = Geometry.fit((rows, columns), side).model_point(row + 0.5, column + 0.5)
-
-    assert pytest.approx(expected) == geometry.model_point(stored_row + 0.5, stored_column + 0.5)
 
 
 def test_a_left_half_stays_left() -> None:
