@@ -10,7 +10,7 @@ from pynetdicom.sop_class import _STORAGE_CLASSES  # the list that negotiation i
 
 from dicom_node import dimse
 from dicom_node.deidentify.profile import METHODS, Option
-from dicom_node.deidentify.projection import ASKABLE, DESCRIPTION, PIXELS
+from dicom_node.deidentify.projection import DESCRIPTION, PIXELS
 from dicom_node.deidentify.table import load_table
 from dicom_node.settings import Settings
 from structured_reports.forms import ENCODINGS, PROFILES, REPORT_FORMS
@@ -179,8 +179,6 @@ def _model_view() -> Sequence[str]:
         "Never the header. Pixels, what is needed to display them, and a description of the image:",
         "",
         ", ".join(f"`{keyword}`" for keyword in (*DESCRIPTION, *PIXELS)) + ".",
-        "",
-        f"Only where the model's card asks: {', '.join(f'`{keyword}`' for keyword in ASKABLE)}.",
         "",
     ]
 

@@ -82,7 +82,7 @@ class Films(Answers[Source, Film, Answered]):
     def __init__(self, service: Service, openings: Openings, suspects: Suspects, threads: int) -> None:
         super().__init__(service, suspects, threads)
         self._openings = openings
-        self._judge = Judge(self.model.preprocessing, self.model.card.attributes, self.model.guard)
+        self._judge = Judge(self.model.preprocessing, self.model.guard)
 
     @property
     def model(self) -> Model:

@@ -47,7 +47,6 @@ class Judge:
     """The part of a model that a decoding process needs: it judges headers and prepares pixels."""
 
     preprocessing: Preprocessing
-    asked: tuple[str, ...]
     guard: Guard
 
 
@@ -59,7 +58,7 @@ def open_film(path: Path, judge: Judge) -> Film | Refusal:
         if refused := judge.guard.refusal(allowed_attributes(projection(header))):
             raise refused
         require_size(header)
-        radiograph = to_radiograph(projection(pydicom.dcmread(path), judge.asked), judge.asked)
+        radiograph = to_radiograph(projection(pydicom.dcmread(path)))
         return Film(judge.preprocessing.prepare(radiograph), display_pixels(radiograph))
     except FilmError as error:
         return Refusal(error.code, error.reason)

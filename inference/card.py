@@ -27,7 +27,6 @@ from inference.card_sections import (
     WeightsSection,
 )
 from inference.errors import InvalidCardError, MissingWeightsError
-from inference.projection import ATTRIBUTES, ON_REQUEST
 from inference.scoring import Scoring
 from inference.types import ModelCard
 
@@ -49,10 +48,9 @@ class CardText(Section):
 
     @field_validator("attributes")
     @classmethod
-    def _are_allowed(cls, keywords: tuple[str, ...]) -> tuple[str, ...]:
-        foreign = set(keywords) - {*ATTRIBUTES, *ON_REQUEST}
-        if foreign:
-            raise ValueError(f"{', '.join(sorted(foreign))} not in the allow-list")
+    def _are_none(cls, keywords: tuple[str, ...]) -> tuple[str, ...]:
+        if keywords:
+            raise ValueError(f"{', '.join(keywords)}: no kind of weights takes attributes yet; leave it empty")
         return keywords
 
 
@@ -107,7 +105,6 @@ class CardFile(CardText):
             findings=tuple(each.finding() for each in self.findings),
             intended_use=self.intended_use.strip(),
             manufacturer=self.manufacturer,
-            attributes=self.attributes,
             explanation=self.explanation.code() if self.explanation else None,
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection
 from io import BytesIO
 from pathlib import Path
 
@@ -35,13 +34,8 @@ HEADER_FAULTS = (
 )
 
 
-def to_radiograph(dataset: Dataset, requested: Collection[str] = ()) -> Radiograph:
+def to_radiograph(dataset: Dataset) -> Radiograph:
     """Return the image of a data set as a display shows it, without identity.
-
-    Parameters
-    ----------
-    requested
-        `attributes` of the model card: age and sex are given to a model that asks for them only.
 
     Raises
     ------
@@ -56,7 +50,7 @@ def to_radiograph(dataset: Dataset, requested: Collection[str] = ()) -> Radiogra
     * DICOM Standard, Part 4, Annex N.2: the grayscale transformations in their order
     """
     try:
-        return shown_radiograph(dataset, requested)
+        return shown_radiograph(dataset)
     except HEADER_FAULTS as error:
         raise header_fault("the image", error) from error
 
@@ -67,7 +61,7 @@ def header_fault(part: str, error: Exception) -> UnreadablePixelsError:
     return UnreadablePixelsError("pixels", reason)
 
 
-def shown_radiograph(dataset: Dataset, requested: Collection[str]) -> Radiograph:
+def shown_radiograph(dataset: Dataset) -> Radiograph:
     """Return the radiograph of a data set whose elements have the form of the standard."""
     require_size(dataset)
     values = stored_values(dataset)
@@ -75,7 +69,7 @@ def shown_radiograph(dataset: Dataset, requested: Collection[str]) -> Radiograph
     if padding is not None and padding.all():
         raise UnsuitableFilmError("pixels", "PixelPaddingValue: the whole image is padding")
     pixels = displayed(values, padding, dataset)
-    return Radiograph(pixels, padding, spacing_of(dataset), allowed_attributes(dataset, requested))
+    return Radiograph(pixels, padding, spacing_of(dataset), allowed_attributes(dataset))
 
 
 def read_film(path: Path) -> Radiograph:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
@@ -22,21 +22,12 @@ ATTRIBUTES = (
     "BurnedInAnnotation",
     "QualityControlImage",
 )
-# Only for a model whose card asks for them.
-ON_REQUEST = ("PatientSex", "PatientAge")
 CODES = ("ViewCodeSequence",)
 
 
-def allowed_attributes(dataset: Dataset, requested: Collection[str] = ()) -> Mapping[str, str]:
-    """Return keyword and value of the allow-listed elements; several values are joined by a backslash.
-
-    Parameters
-    ----------
-    requested
-        `attributes` of a model card: of those in `ON_REQUEST`, only these are given.
-    """
-    keywords = (*ATTRIBUTES, *(keyword for keyword in ON_REQUEST if keyword in requested))
-    found = {keyword: text_of(dataset, keyword) for keyword in keywords}
+def allowed_attributes(dataset: Dataset) -> Mapping[str, str]:
+    """Return keyword and value of the allow-listed elements; several values are joined by a backslash."""
+    found = {keyword: text_of(dataset, keyword) for keyword in ATTRIBUTES}
     found |= {keyword: code_of(dataset, keyword) for keyword in CODES}
     # A plain dict: a mapping proxy cannot travel to another process.
     return {keyword: text for keyword, text in found.items() if text}

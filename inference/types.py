@@ -56,7 +56,7 @@ class Radiograph:
     spacing_mm
         Distance between rows and between columns, None where the source does not say.
     attributes
-        DICOM keyword to value: only the allow-listed ones that a model card may ask for.
+        DICOM keyword to value: only the allow-listed ones, by which a guard judges; no network is given them.
     """
 
     pixels: NDArray[np.float32]
@@ -125,8 +125,6 @@ class ModelCard:
     ----------
     digest
         sha256 of the weights file, hexadecimal; checked before the model is loaded.
-    attributes
-        DICOM keywords that the model asks for beside the pixels.
     explanation
         Method of the saliency map (CID 217), or None where the model gives none.
     """
@@ -137,7 +135,6 @@ class ModelCard:
     findings: tuple[Finding, ...]
     intended_use: str
     manufacturer: str = "dicom-node project"
-    attributes: tuple[str, ...] = ()
     explanation: Code | None = None
 
     def __post_init__(self) -> None:

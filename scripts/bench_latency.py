@@ -61,7 +61,7 @@ class BareSteps:
 
     def run(self, *, keep: bool = True) -> None:
         model = self._model
-        judge = Judge(model.preprocessing, model.card.attributes, model.guard)
+        judge = Judge(model.preprocessing, model.guard)
         times: dict[str, float] = {}
         film = _timed(times, "decode", lambda: open_film(self._film, judge))
         (answer,) = _timed(times, "forward", lambda: model.predict([film.prepared]))

@@ -6,8 +6,6 @@ attribute cannot leak. Export copies go through the PS3.15 profiles instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pydicom.dataset import Dataset, FileMetaDataset
 
 # How stored values become displayed ones: PS3.3 C.7.6.3 (Image Pixel), C.11.1, C.11.2, C.11.6 (LUTs).
@@ -30,28 +28,11 @@ DESCRIPTION = (
     "BurnedInAnnotation", "QualityControlImage",
 )  # fmt: skip
 
-# Of these a model card may ask for more; anything else stays unseen whatever a card says.
-ASKABLE = ("PatientSex", "PatientAge")
 
-
-def projection(dataset: Dataset, asked: Iterable[str] = ()) -> Dataset:
-    """Return a new data set with the allow-listed attributes of another, pixels included where present.
-
-    Parameters
-    ----------
-    asked
-        Keywords that the model card asks for; those outside `ASKABLE` are a mistake of the card.
-
-    Raises
-    ------
-    ValueError
-        The card asks for an attribute that no model may see.
-    """
-    extra = tuple(asked)
-    if forbidden := set(extra) - set(ASKABLE) - set(DESCRIPTION):
-        raise ValueError(f"{', '.join(sorted(forbidden))}: a model may ask for {', '.join(ASKABLE)} only")
+def projection(dataset: Dataset) -> Dataset:
+    """Return a new data set with the allow-listed attributes of another, pixels included where present."""
     seen = Dataset()
-    for keyword in (*DESCRIPTION, *PIXELS, *extra):
+    for keyword in (*DESCRIPTION, *PIXELS):
         if keyword in dataset:
             seen[keyword] = dataset[keyword]
     meta = FileMetaDataset()

@@ -93,6 +93,19 @@ def test_a_card_that_no_film_can_match_is_refused(tmp_path: Path, key: str, valu
     assert f"card.toml: {said}" in fault
 
 
+@pytest.mark.parametrize("keyword", ["PatientAge", "ViewPosition", "PatientName"])
+def test_a_card_that_asks_for_more_than_pixels_is_refused(tmp_path: Path, keyword: str) -> None:
+    folder = write_card(graph(tmp_path), "m.onnx", "onnx", TWO, attributes=[keyword])
+
+    (fault,) = faults_of_folder(folder)
+
+    assert f"attributes: {keyword}: no kind of weights takes attributes yet; leave it empty" in fault
+
+
+def test_a_card_whose_attributes_are_empty_is_sound(tmp_path: Path) -> None:
+    assert list(faults_of_folder(write_card(graph(tmp_path), "m.onnx", "onnx", TWO, attributes=[]))) == []
+
+
 def test_contradictions_within_a_card_come_together(tmp_path: Path) -> None:
     findings = [finding(index=3, temperature=2.0), finding(index=1, shift=1.0)]
 
