@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from inference.console import bars, needed, said, stop
+from inference.console import bars, needed, say, stop
 from inference.errors import InferenceError
 from inference.extras import REPORT, TRAINING
 from inference.isolation import LIMIT_S
@@ -131,7 +131,7 @@ def evaluate(
     output = Console()
     for table in tables(measured.report):
         output.print(table)
-    said.print(f"{out / 'index.html'}: the report", soft_wrap=True, highlight=False)
+    say(f"{out / 'index.html'}: the report")
 
 
 @app.command()
@@ -152,7 +152,7 @@ def compare(
             write_comparison(compared, out, progress)
     except InferenceError as error:
         raise stop(error) from error
-    said.print(f"{out / 'index.html'}: the report", soft_wrap=True, highlight=False)
+    say(f"{out / 'index.html'}: the report")
 
 
 @app.command()
