@@ -15,6 +15,7 @@ from inference.isolation import LIMIT_S
 from inference.models import DEFAULT_MODEL, load_model
 from inference.network_process import faults_apart, isolated
 from inference.reading import json_line, listed, named_files, read_answers, sources_of
+from inference.silence import silence_pydicom
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -22,6 +23,12 @@ ModelFolder = Annotated[Path, typer.Option("--model", help="Model folder; defaul
 DataFolder = Annotated[Path, typer.Option("--data", exists=True, file_okay=False, help="Folder of films and tables.")]
 Split = Literal["test", "validation"]
 OutFolder = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder to write to.")]
+
+
+@app.callback()
+def begin() -> None:
+    """Set up every command: none may show what a film says of a patient."""
+    silence_pydicom()
 
 
 @app.command()

@@ -17,6 +17,7 @@ from inference.film import content_of, data_set, read_film
 from inference.guard import Guard
 from inference.preprocessing import PreparedFilm, Preprocessing
 from inference.projection import allowed_attributes
+from inference.silence import silence_pydicom
 from inference.volume_preprocessing import PreparedVolume, VolumePreprocessing
 
 Prepared = TypeVar("Prepared")
@@ -55,9 +56,15 @@ def prepared_series(files: Sequence[Path], guard: Guard, preprocessing: VolumePr
     return preprocessing.prepare(slices)
 
 
+def begin() -> None:
+    """Set up a process that reads films."""
+    silence_pydicom()
+    keep_freed_memory()
+
+
 def new_pool() -> ProcessPoolExecutor:
     """Return a pool of one process that shares no memory with this one."""
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), keep_freed_memory)
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), begin)
 
 
 @dataclass
