@@ -57,7 +57,8 @@ def predict(
     """Read films, or series of slices, and print a score for each finding.
 
     What is refused is said with a code and the reason, and the others are read. Exit status: 0, every file was read or
-    refused for what it is; 1, the model failed on one or came to no end; 2, the model or the list cannot be used.
+    refused for what it is; 1, the model failed on one or came to no end; 2, nothing was read: the model or a list
+    cannot be used, or a name leads to no file.
     """
     failures = 0
     try:
@@ -78,9 +79,8 @@ def asked_for(paths: list[str], names: Path | None) -> list[Path]:
     """Return the paths of a command line and of the lists that it names."""
     lists = [Path(path[1:]) for path in paths if path.startswith("@")] + ([names] if names else [])
     own = [Path(path) for path in paths if not path.startswith("@")]
-    absent = [str(path) for path in (*own, *lists) if not path.exists()]
-    if absent or not (own or lists):
-        raise typer.BadParameter(f"{', '.join(absent)}: not found" if absent else "name files, folders or a list")
+    if not (own or lists):
+        raise typer.BadParameter("name files, folders or a list")
     return [*own, *(file for each in lists for file in named_files(each))]
 
 

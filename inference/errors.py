@@ -48,7 +48,7 @@ class HungError(InferenceError):
 
 
 class ListError(InferenceError):
-    """A list of files cannot be read."""
+    """A list of files cannot be read, or a name leads to no file."""
 
 
 class MissingExtraError(InferenceError):

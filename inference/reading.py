@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from inference.models import Answer, Model, VolumeModel
 AnyModel = Model | VolumeModel
 # Codes of what is no fault of the file: the network failed on it, or came to no end.
 FAILED, HANG = "failed", "hang"
+# A list of a thousand names that starts at the wrong folder fills no screen.
+MOST_SAID = 5
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,38 @@ def named_files(path: Path) -> list[Path]:
 
 
 def listed(paths: Sequence[Path]) -> list[Path]:
-    """Return files, those of folders in order of their names."""
-    return [
-        file
-        for path in paths
-        for file in (sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path])
-    ]
+    """Return files, those of folders in order of their names.
+
+    Raises
+    ------
+    ListError
+        A name leads to no file; each such name is said.
+    """
+    files: list[Path] = []
+    faults: list[str] = []
+    for path in paths:
+        try:
+            files += files_at(path)
+        except ListError as fault:
+            faults.append(str(fault))
+    if faults:
+        more = f"; and {len(faults) - MOST_SAID} names more" if len(faults) > MOST_SAID else ""
+        raise ListError("; ".join(faults[:MOST_SAID]) + more)
+    return files
+
+
+def files_at(path: Path) -> list[Path]:
+    """Return a file, or those of a folder in order of their names; raises ListError where there is none."""
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError) as error:  # ValueError: no name of a file holds NUL
+        raise ListError(f"{path}: not found ({getattr(error, 'strerror', error)})") from error
+    if not is_folder:
+        return [path]
+    files = sorted(each for each in path.rglob("*") if each.is_file())
+    if not files:
+        raise ListError(f"{path}: a folder without a file")
+    return files
 
 
 def sources_of(model: AnyModel, files: Sequence[Path]) -> list[Source]:

@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 
 from inference.atlas import Atlas
 from inference.cli import app
+from inference.errors import ListError
 from inference.models.folder import sha256_of
+from inference.reading import listed
 
 torch = pytest.importorskip("torch")
 from test_model_kinds import Pooled, exported  # noqa: E402 - only with torch
@@ -57,13 +59,39 @@ def test_a_list_a_folder_and_files_give_the_same_lines(folder: Path, films: list
     assert "familiarity" not in expected[0]
 
 
-def test_what_is_not_there_is_named(folder: Path, tmp_path: Path) -> None:
-    absent = CliRunner().invoke(app, ["predict", "--model", str(folder), "@nowhere.txt"])
+@pytest.mark.parametrize("name", ["gone.png", "films/a.png/b.png", "x" * 300, "gone[/x].png"])
+def test_what_is_not_there_is_said_before_anything_is_read(
+    folder: Path, films: list[Path], tmp_path: Path, name: str
+) -> None:
     names = tmp_path / "list.txt"
-    names.write_text("gone.png\n", encoding="utf-8")
+    names.write_text(f"films/a.png\n{name}\n", encoding="utf-8")
 
-    assert (2, True) == (absent.exit_code, "nowhere.txt" in absent.stderr)
-    assert ["format"] == [line["refused"] for line in predicted(folder, f"@{names}")]
+    for arguments in ([str(films[0]), str(tmp_path / name)], [f"@{names}"]):
+        result = CliRunner().invoke(app, ["predict", "--model", str(folder), *arguments])
+        assert (2, "") == (result.exit_code, result.stdout)
+        assert f"{tmp_path / name}: not found" in result.stderr
+
+
+def test_a_list_that_is_not_there_is_said(folder: Path) -> None:
+    result = CliRunner().invoke(app, ["predict", "--model", str(folder), "@nowhere.txt"])
+
+    assert (2, True) == (result.exit_code, "nowhere.txt: No such file" in result.stderr)
+
+
+def test_a_folder_without_a_file_is_said(folder: Path, films: list[Path], tmp_path: Path) -> None:
+    empty, names = tmp_path / "empty", tmp_path / "list.txt"
+    (empty / "within").mkdir(parents=True)
+    names.write_text("empty\n", encoding="utf-8")
+
+    for arguments in ([str(empty)], [str(films[0]), str(empty)], [f"@{names}"]):
+        result = CliRunner().invoke(app, ["predict", "--model", str(folder), *arguments])
+        assert (2, "") == (result.exit_code, result.stdout)
+        assert f"{empty}: a folder without a file" in result.stderr
+
+
+def test_of_a_thousand_names_that_lead_nowhere_five_are_said(tmp_path: Path) -> None:
+    with pytest.raises(ListError, match=r"4: not found \(.*\); and 995 names more$"):
+        listed([tmp_path / str(number) for number in range(1000)])
 
 
 def test_relative_names_start_at_the_folder_of_the_list(
