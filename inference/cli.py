@@ -57,8 +57,8 @@ def predict(
     """Read films, or series of slices, and print a score for each finding.
 
     What is refused is said with a code and the reason, and the others are read. Exit status: 0, every file was read or
-    refused for what it is; 1, the model failed on one or came to no end; 2, nothing was read: the model or a list
-    cannot be used, or a name leads to no file.
+    refused for what it is; 1, the model failed on one, or it or the decoder came to no end; 2, nothing was
+    read: the model or a list cannot be used, or a name leads to no file.
     """
     failures = 0
     try:

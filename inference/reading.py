@@ -10,13 +10,11 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from inference.errors import FilmError, HungError, InferenceError, ListError, UnreadablePixelsError
+from inference.errors import FAILED, HANG, FilmError, HungError, InferenceError, ListError, UnreadablePixelsError
 from inference.isolation import LIMIT_S, DecodeProcess
 from inference.models import Answer, Model, VolumeModel
 
 AnyModel = Model | VolumeModel
-# Codes of what is no fault of the file: the network failed on it, or came to no end.
-FAILED, HANG = "failed", "hang"
 # A list of a thousand names that starts at the wrong folder fills no screen.
 MOST_SAID = 5
 
@@ -47,7 +45,7 @@ class Reading:
 
     @property
     def is_failure(self) -> bool:
-        """True if it is for the model, not for the file, that there is no answer."""
+        """True if there is no answer since the model failed, or since it or the decoder came to no end."""
         return isinstance(self.outcome, FilmError) and self.outcome.code in (FAILED, HANG)
 
     def scores(self, model: AnyModel) -> dict[str, float]:
