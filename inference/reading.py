@@ -13,6 +13,7 @@ from pydicom import dcmread
 from inference.errors import FAILED, HANG, FilmError, HungError, InferenceError, ListError, UnreadablePixelsError
 from inference.isolation import LIMIT_S, DecodeProcess
 from inference.models import Answer, Model, VolumeModel
+from inference.types import Familiarity, Score
 
 AnyModel = Model | VolumeModel
 # A list of a thousand names that starts at the wrong folder fills no screen.
@@ -48,12 +49,12 @@ class Reading:
         """True if there is no answer since the model failed, or since it or the decoder came to no end."""
         return isinstance(self.outcome, FilmError) and self.outcome.code in (FAILED, HANG)
 
-    def scores(self, model: AnyModel) -> dict[str, float]:
-        """Return the calibrated score by finding, empty for what was refused."""
+    def scores(self, model: AnyModel) -> list[Score]:
+        """Return the calibrated score of each finding, none for what was refused."""
         if isinstance(self.outcome, FilmError):
-            return {}
-        names = (finding.name for finding in model.card.findings)
-        return {name: float(score) for name, score in zip(names, self.outcome.scores, strict=True)}
+            return []
+        pairs = zip(model.card.findings, self.outcome.scores, strict=True)
+        return [Score(finding, float(score)) for finding, score in pairs]
 
     def sentence(self, model: AnyModel) -> str:
         """Return the reading for people."""
@@ -61,9 +62,20 @@ class Reading:
         name = str(self.source.files[0]).encode("utf-8", "backslashreplace").decode("utf-8")
         if isinstance(self.outcome, FilmError):
             return f"{name}: refused ({self.outcome.code}), {self.outcome.reason}"
-        scores = self.scores(model)
-        parts = [f"{each.name} {scores[each.name]:.3f} of {each.threshold:.3f}" for each in model.card.findings]
-        return f"{name}: " + ", ".join(parts)
+        told = ", ".join(map(side_of, self.scores(model)))
+        return f"{name}: {told}" + (f"; {place_of(self.outcome.familiarity)}" if self.outcome.familiarity else "")
+
+
+def side_of(score: Score) -> str:
+    """Return a score with the side of its threshold, for people."""
+    finding = score.finding
+    return f"{finding.name} {score.score:.3f} ({'above' if score.above else 'below'} {finding.threshold:.3f})"
+
+
+def place_of(familiarity: Familiarity) -> str:
+    """Return how far a film is from those that the model knows, and which of them is most like it, for people."""
+    nearest = [f", most like {case.source} ({case.label})" for case in familiarity.nearest[:1]]
+    return f"distance {familiarity.distance:.3f} of at most 1.000" + "".join(nearest)
 
 
 def named_files(path: Path) -> list[Path]:
@@ -177,14 +189,18 @@ def outcome_of(model: AnyModel, source: Source, process: DecodeProcess) -> Answe
 def json_line(model: AnyModel, reading: Reading) -> str:
     """Return a reading as one line: `refused` is null or a code, `reason` the sentence to it.
 
-    The line of a model of volumes names the series and the number of its slices, `file` is the first of them. That
-    of a model with an atlas says how like the film is to those it knows, and to which it is nearest.
+    A score is `above` at its threshold too. The line of a model of volumes names the series and the number of its
+    slices, `file` is the first of them. That of a model with an atlas says how like the film is to those it knows,
+    and to which it is nearest.
     """
+    scores = reading.scores(model)
     refusal = reading.outcome if isinstance(reading.outcome, FilmError) else None
     line: dict[str, object] = {
         "file": str(reading.source.files[0]),
-        "scores": reading.scores(model),
+        "scores": {each.finding.name: each.score for each in scores},
         "threshold": {finding.name: finding.threshold for finding in model.card.findings},
+        "above": {each.finding.name: each.above for each in scores},
+        "literature": list(model.card.references) if scores else [],
         "refused": refusal.code if refusal else None,
         "reason": refusal.reason if refusal else None,
         "model": model.card.name,

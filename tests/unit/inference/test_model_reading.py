@@ -14,9 +14,11 @@ from typer.testing import CliRunner
 
 from inference.atlas import Atlas
 from inference.cli import app
-from inference.errors import ListError
+from inference.errors import FilmError, ListError
+from inference.models import Answer, Model, load_model
 from inference.models.folder import sha256_of
-from inference.reading import listed
+from inference.reading import Reading, Source, json_line, listed
+from inference.types import Familiarity, ReferenceCase
 
 torch = pytest.importorskip("torch")
 from test_model_kinds import Pooled, exported  # noqa: E402 - only with torch
@@ -145,3 +147,40 @@ def test_a_model_with_an_atlas_says_what_a_film_is_like(
     assert line["refused"] == refused
     assert (refused is None) == (line["familiarity"] is not None and line["familiarity"] < 1.0)
     assert ([] if refused else 3) == (line["nearest"] if refused else len(line["nearest"]))
+
+
+FILE = Path("film.png")
+
+
+@pytest.fixture
+def model(folder: Path) -> Model:
+    return load_model(write_card(folder, "m.pt2", "torch-export", [finding(references=["Cell 2018"])], FILM))
+
+
+def answered(score: float, familiarity: Familiarity | None = None) -> Reading:
+    return Reading(Source((FILE,)), Answer(np.array([score], np.float32), None, familiarity))
+
+
+@pytest.mark.parametrize(("score", "side"), [(0.75, "above"), (0.5, "above"), (0.25, "below")])
+def test_the_side_of_the_threshold_is_said(model: Model, score: float, side: str) -> None:
+    line = json.loads(json_line(model, answered(score)))
+
+    assert {"pneumonia": side == "above"} == line["above"]
+    assert f"film.png: pneumonia {score:.3f} ({side} 0.500)" == answered(score).sentence(model)
+
+
+def test_a_line_names_the_literature_of_the_card(model: Model) -> None:
+    assert ["Cell 2018"] == json.loads(json_line(model, answered(0.5)))["literature"]
+
+
+def test_what_is_refused_has_neither_side_nor_literature(model: Model) -> None:
+    line = json.loads(json_line(model, Reading(Source((FILE,)), FilmError("view", "ViewPosition: LL"))))
+
+    assert ({}, []) == (line["above"], line["literature"])
+
+
+def test_a_sentence_says_how_far_a_film_is_from_those_that_the_model_knows(model: Model) -> None:
+    cases = (ReferenceCase("NIH 1", "normal", 0.9), ReferenceCase("NIH 2", "normal", 0.8))
+    said = answered(0.5, Familiarity(0.995, "", cases)).sentence(model)
+
+    assert "film.png: pneumonia 0.500 (above 0.500); distance 0.995 of at most 1.000, most like NIH 1 (normal)" == said
