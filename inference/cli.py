@@ -11,10 +11,11 @@ from rich.console import Console
 from inference.console import bars, needed, say, stop
 from inference.errors import InferenceError
 from inference.extras import REPORT, TRAINING
+from inference.file_names import listed, named_files
 from inference.isolation import LIMIT_S
 from inference.models import DEFAULT_MODEL, load_model
 from inference.network_process import faults_apart, isolated
-from inference.reading import json_line, listed, named_files, read_answers, sources_of
+from inference.reading import json_line, read_answers, sources_of
 from inference.silence import silence_pydicom
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pydicom import dcmread
 
-from inference.errors import FAILED, HANG, FilmError, HungError, InferenceError, ListError, UnreadablePixelsError
+from inference.errors import FAILED, HANG, FilmError, HungError, InferenceError, UnreadablePixelsError
+from inference.file_names import as_text, on_one_line
 from inference.isolation import LIMIT_S, DecodeProcess
 from inference.models import Answer, Model, VolumeModel
 from inference.types import Familiarity, Score
 
 AnyModel = Model | VolumeModel
-# A list of a thousand names that starts at the wrong folder fills no screen.
-MOST_SAID = 5
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,7 @@ class Reading:
 
     def sentence(self, model: AnyModel) -> str:
         """Return the reading for people."""
-        # A name of a file may hold bytes that are no text.
-        name = str(self.source.files[0]).encode("utf-8", "backslashreplace").decode("utf-8")
+        name = on_one_line(self.source.files[0])
         if isinstance(self.outcome, FilmError):
             return f"{name}: refused ({self.outcome.code}), {self.outcome.reason}"
         told = ", ".join(map(side_of, self.scores(model)))
@@ -76,62 +73,6 @@ def place_of(familiarity: Familiarity) -> str:
     """Return how far a film is from those that the model knows, and which of them is most like it, for people."""
     nearest = [f", most like {case.source} ({case.label})" for case in familiarity.nearest[:1]]
     return f"distance {familiarity.distance:.3f} of at most 1.000" + "".join(nearest)
-
-
-def named_files(path: Path) -> list[Path]:
-    """Return the files that a list names, one a line, in its order; a relative name starts at the folder of the list.
-
-    Raises
-    ------
-    ListError
-        The list is no text in UTF-8, names nothing, or cannot be read.
-    """
-    try:
-        # As Windows writes it: a mark before the first name is no part of it.
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ListError(f"{path}: line {line} is no UTF-8; a list has one name of a file a line, in UTF-8") from error
-    except OSError as error:
-        raise ListError(f"{path}: {error.strerror}; a list is a file") from error
-    if not any(lines):
-        raise ListError(f"{path}: empty; a list has one name of a file a line")
-    return [path.parent / line for line in lines if line]
-
-
-def listed(paths: Sequence[Path]) -> list[Path]:
-    """Return files, those of folders in order of their names.
-
-    Raises
-    ------
-    ListError
-        A name leads to no file; each such name is said.
-    """
-    files: list[Path] = []
-    faults: list[str] = []
-    for path in paths:
-        try:
-            files += files_at(path)
-        except ListError as fault:
-            faults.append(str(fault))
-    if faults:
-        more = f"; and {len(faults) - MOST_SAID} names more" if len(faults) > MOST_SAID else ""
-        raise ListError("; ".join(faults[:MOST_SAID]) + more)
-    return files
-
-
-def files_at(path: Path) -> list[Path]:
-    """Return a file, or those of a folder in order of their names; raises ListError where there is none."""
-    try:
-        is_folder = stat.S_ISDIR(path.stat().st_mode)
-    except (OSError, ValueError) as error:  # ValueError: no name of a file holds NUL
-        raise ListError(f"{path}: not found ({getattr(error, 'strerror', error)})") from error
-    if not is_folder:
-        return [path]
-    files = sorted(each for each in path.rglob("*") if each.is_file())
-    if not files:
-        raise ListError(f"{path}: a folder without a file")
-    return files
 
 
 def sources_of(model: AnyModel, files: Sequence[Path]) -> list[Source]:
@@ -196,7 +137,7 @@ def json_line(model: AnyModel, reading: Reading) -> str:
     scores = reading.scores(model)
     refusal = reading.outcome if isinstance(reading.outcome, FilmError) else None
     line: dict[str, object] = {
-        "file": str(reading.source.files[0]),
+        "file": as_text(reading.source.files[0]),
         "scores": {each.finding.name: each.score for each in scores},
         "threshold": {finding.name: finding.threshold for finding in model.card.findings},
         "above": {each.finding.name: each.above for each in scores},

@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 from inference.atlas import Atlas
 from inference.cli import app
 from inference.errors import FilmError, ListError
+from inference.file_names import listed, named_files, on_one_line
 from inference.models import Answer, Model, load_model
 from inference.models.folder import sha256_of
-from inference.reading import Reading, Source, json_line, listed
+from inference.reading import Reading, Source, json_line
 from inference.types import Familiarity, ReferenceCase
 
 torch = pytest.importorskip("torch")
@@ -110,9 +111,35 @@ def test_a_file_whose_name_is_no_text_is_read(folder: Path, films: list[Path]) -
     strange = Path(os.fsdecode(os.fsencode(films[0].parent) + b"/\xff.png"))
     strange.write_bytes(films[0].read_bytes())
 
-    result = CliRunner().invoke(app, ["predict", "--model", str(folder), str(strange)])
+    (line,) = predicted(folder, str(strange))
 
-    assert (0, True) == (result.exit_code, "\\udcff.png: pneumonia 0." in result.stdout)
+    assert (r"\xff.png", None) == (Path(line["file"]).name, line["refused"])
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"a\nb.png", r"a\nb.png"),
+        (b"\xff.png", r"\xff.png"),
+        ("a\u2028b\x1b.png".encode(), r"a\u2028b\x1b.png"),
+        ("胸部\u3000正面 [1].png".encode(), "胸部\u3000正面 [1].png"),
+    ],
+)
+def test_a_name_breaks_no_line(name: bytes, shown: str) -> None:
+    assert shown == on_one_line(Path(os.fsdecode(name)))
+
+
+def test_a_sentence_is_a_line_whatever_the_name(model: Model) -> None:
+    refused = Reading(Source((Path("a\nb.png"),)), FilmError("format", "no film"))
+
+    assert r"a\nb.png: refused (format), no film" == refused.sentence(model)
+
+
+def test_only_line_feeds_end_a_line_of_a_list(tmp_path: Path) -> None:
+    names = ["a\u2028b.png", "a\x0cb.png", "a\u0085b.png", "a\rb.png", "d.png"]
+    (tmp_path / "list.txt").write_bytes("\r\n".join(names[:3]).encode() + "\n{}\n {} \n".format(*names[3:]).encode())
+
+    assert [tmp_path / name for name in names] == named_files(tmp_path / "list.txt")
 
 
 @pytest.mark.parametrize(
