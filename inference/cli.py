@@ -122,7 +122,11 @@ def evaluate(
     model: ModelFolder = DEFAULT_MODEL,
     split: Annotated[Split, typer.Option(help="validation: for choices, which are never made on test films.")] = "test",
 ) -> None:
-    """Measure a model on the films that its recipe kept for tests, and write a report page with its figures."""
+    """Measure a model on the films that its recipe kept for tests, and write a report page with its figures.
+
+    The folder of the model holds the recipe that trained it, recipe.toml: its seed and its protocol decide which films
+    of the data are test films.
+    """
     needed("evaluate", REPORT)
     from inference.evaluation import Evaluation, protocol_of  # noqa: PLC0415 - imports what only this needs
     from inference.evaluation.page import write_page  # noqa: PLC0415
@@ -148,7 +152,11 @@ def compare(
     data: DataFolder,
     out: OutFolder,
 ) -> None:
-    """Measure models on the films that none of them was trained or chosen on, and write a report page."""
+    """Measure models on the films that none of them was trained or chosen on, and write a report page.
+
+    Each folder holds the recipe that trained its model, recipe.toml: its seed and its protocol decide which films of
+    the data are test films.
+    """
     needed("compare", REPORT)
     from inference.evaluation.comparison import Comparison, contenders_in  # noqa: PLC0415 - imports what only this needs
     from inference.evaluation.comparison_page import write_comparison  # noqa: PLC0415
