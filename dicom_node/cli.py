@@ -85,12 +85,13 @@ def serve(config: Config = None, data_dir: DataDir = None) -> None:
     routes = node.routes()
     node.migrate()
     node.close_associations()
-    out.print(f"[bold]{settings.node.ae_title}[/] takes studies on {receive.host}:{receive.port}")
-    out.print(f"data  {settings.node.data_dir}\nlogs  {settings.node.data_dir / 'log'}")
+    out.print(f"[bold]{escape(settings.node.ae_title)}[/] takes studies on {receive.host}:{receive.port}")
+    folders = f"data  {settings.node.data_dir}\nlogs  {settings.node.data_dir / 'log'}"
+    out.print(folders, markup=False, soft_wrap=True)
     for destination in settings.destinations:
-        out.print(f"to    {destination.name}")
+        out.print(f"to    {destination.name}", markup=False)
     for route in routes:
-        out.print(f"copy  {route.name}, without identity (profile {route.settings.profile})")
+        out.print(f"copy  {route.name}, without identity (profile {route.settings.profile})", markup=False)
     sys.stdout.flush()
     supervise(settings, config)
 
@@ -237,7 +238,8 @@ def withdraw(
     if done is None:
         out.print("withdrawn before: nothing is left to withdraw")
         return
-    out.print(f"generation {done.number} withdraws {done.instances} instances at {', '.join(done.destinations) or '-'}")
+    places = ", ".join(done.destinations) or "-"
+    out.print(f"generation {done.number} withdraws {done.instances} instances at {places}", markup=False)
     for name in done.unreachable:
         err.print(f"{name} has results and is no longer configured: tell it", style="red", markup=False)
 

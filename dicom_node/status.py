@@ -83,7 +83,7 @@ def timings(node: Node) -> Report:
             "max": max(seconds),
         }
         values = (f"{data[stage][key]:.3f}" for key in ("median", "p95", "max"))
-        table.add_row(stage, str(len(seconds)), *values)
+        table.add_row(escape(stage), str(len(seconds)), *values)
     return Report(
         [
             table,
@@ -167,7 +167,7 @@ def _generation(row: Row) -> list[str]:
     elif row["attempts"]:
         lines.append(f"          being read, attempt {row['attempts']}")
     lines += [line for one in row["deliveries"] for line in _delivery(one)]
-    lines += [f"          {one['seconds']:8.3f} s  {one['stage']}" for one in row["timings"]]
+    lines += [f"          {one['seconds']:8.3f} s  {escape(one['stage'])}" for one in row["timings"]]
     return lines
 
 
@@ -217,7 +217,7 @@ def _probe(row: Row) -> list[str]:
 def _delivery(row: Row) -> list[str]:
     if row["state"] == deliveries.DELIVERED:
         proof = escape("; ".join(map(_taken, row["proof"] or ())))
-        has_it = f"{row['destination']} has it ({proof or 'it takes none of these objects'})"
+        has_it = f"{escape(row['destination'])} has it ({proof or 'it takes none of these objects'})"
         return [f"{_clock(row['accepted_at'])}  {has_it}", *_in_place_of(row["proof"] or ())]
     return [_undelivered(row), *_there(row), *_in_place_of(row["proof"] or ())]
 
@@ -240,13 +240,14 @@ def _in_place_of(proof: Sequence[Row]) -> list[str]:
 
 
 def _undelivered(row: Row) -> str:
+    name = escape(row["destination"])
     if row["state"] == deliveries.SUPERSEDED:
-        return f"          {row['destination']}: a later result came first"
+        return f"          {name}: a later result came first"
     if row["state"] == deliveries.REJECTED:
         what = "a part" if _there(row) else "it"
-        return f"          [red]{row['destination']} refused {what}[/]: {escape(row['error'] or '')}"
+        return f"          [red]{name} refused {what}[/]: {escape(row['error'] or '')}"
     when = f", again at {_clock(row['next_at'])}" if row["next_at"] else ""
-    return f"          {row['destination']} waits, {row['attempts']} attempts{when}: {escape(row['error'] or 'queued')}"
+    return f"          {name} waits, {row['attempts']} attempts{when}: {escape(row['error'] or 'queued')}"
 
 
 def _state(row: Row | None) -> str:
@@ -286,7 +287,7 @@ def _delivered(row: Row | None) -> str:
 def _delivered_to(row: Row) -> str:
     # No UID: nothing was sent in place of that object
     missing = [one["kind"] for one in row["proof"] or () if not one["uid"]]
-    return f"{row['destination']} {row['state']}" + (f" without {', '.join(missing)}" if missing else "")
+    return f"{escape(row['destination'])} {row['state']}" + (f" without {', '.join(missing)}" if missing else "")
 
 
 def _clock(seconds: float | None) -> str:

@@ -8,13 +8,15 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from inference.console import bars, needed, said, stop
+from inference.console import bars, needed, say, stop
 from inference.errors import InferenceError
 from inference.extras import REPORT, TRAINING
+from inference.file_names import listed, named_files
 from inference.isolation import LIMIT_S
 from inference.models import DEFAULT_MODEL, load_model
 from inference.network_process import faults_apart, isolated
-from inference.reading import json_line, listed, named_files, read_answers, sources_of
+from inference.reading import json_line, read_answers, sources_of
+from inference.silence import silence_pydicom
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -22,6 +24,12 @@ ModelFolder = Annotated[Path, typer.Option("--model", help="Model folder; defaul
 DataFolder = Annotated[Path, typer.Option("--data", exists=True, file_okay=False, help="Folder of films and tables.")]
 Split = Literal["test", "validation"]
 OutFolder = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder to write to.")]
+
+
+@app.callback()
+def begin() -> None:
+    """Set up every command: none may show what a film says of a patient."""
+    silence_pydicom()
 
 
 @app.command()
@@ -50,7 +58,8 @@ def predict(
     """Read films, or series of slices, and print a score for each finding.
 
     What is refused is said with a code and the reason, and the others are read. Exit status: 0, every file was read or
-    refused for what it is; 1, the model failed on one or came to no end; 2, the model or the list cannot be used.
+    refused for what it is; 1, the model failed on one, or it or the decoder came to no end; 2, nothing was
+    read: the model or a list cannot be used, or a name leads to no file.
     """
     failures = 0
     try:
@@ -71,9 +80,8 @@ def asked_for(paths: list[str], names: Path | None) -> list[Path]:
     """Return the paths of a command line and of the lists that it names."""
     lists = [Path(path[1:]) for path in paths if path.startswith("@")] + ([names] if names else [])
     own = [Path(path) for path in paths if not path.startswith("@")]
-    absent = [str(path) for path in (*own, *lists) if not path.exists()]
-    if absent or not (own or lists):
-        raise typer.BadParameter(f"{', '.join(absent)}: not found" if absent else "name files, folders or a list")
+    if not (own or lists):
+        raise typer.BadParameter("name files, folders or a list")
     return [*own, *(file for each in lists for file in named_files(each))]
 
 
@@ -114,7 +122,11 @@ def evaluate(
     model: ModelFolder = DEFAULT_MODEL,
     split: Annotated[Split, typer.Option(help="validation: for choices, which are never made on test films.")] = "test",
 ) -> None:
-    """Measure a model on the films that its recipe kept for tests, and write a report page with its figures."""
+    """Measure a model on the films that its recipe kept for tests, and write a report page with its figures.
+
+    The folder of the model holds the recipe that trained it, recipe.toml: its seed and its protocol decide which films
+    of the data are test films.
+    """
     needed("evaluate", REPORT)
     from inference.evaluation import Evaluation, protocol_of  # noqa: PLC0415 - imports what only this needs
     from inference.evaluation.page import write_page  # noqa: PLC0415
@@ -131,7 +143,7 @@ def evaluate(
     output = Console()
     for table in tables(measured.report):
         output.print(table)
-    said.print(f"{out / 'index.html'}: the report", soft_wrap=True, highlight=False)
+    say(f"{out / 'index.html'}: the report")
 
 
 @app.command()
@@ -140,7 +152,11 @@ def compare(
     data: DataFolder,
     out: OutFolder,
 ) -> None:
-    """Measure models on the films that none of them was trained or chosen on, and write a report page."""
+    """Measure models on the films that none of them was trained or chosen on, and write a report page.
+
+    Each folder holds the recipe that trained its model, recipe.toml: its seed and its protocol decide which films of
+    the data are test films.
+    """
     needed("compare", REPORT)
     from inference.evaluation.comparison import Comparison, contenders_in  # noqa: PLC0415 - imports what only this needs
     from inference.evaluation.comparison_page import write_comparison  # noqa: PLC0415
@@ -152,7 +168,7 @@ def compare(
             write_comparison(compared, out, progress)
     except InferenceError as error:
         raise stop(error) from error
-    said.print(f"{out / 'index.html'}: the report", soft_wrap=True, highlight=False)
+    say(f"{out / 'index.html'}: the report")
 
 
 @app.command()

@@ -15,9 +15,14 @@ from inference.extras import require
 said = Console(stderr=True)
 
 
+def say(text: str, style: str = "") -> None:
+    """Say a text as it is, on a line of its own: a name of a file in it may hold what Rich would take for markup."""
+    said.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
 def stop(error: InferenceError) -> typer.Exit:
     """Say an error and return the way out."""
-    said.print(f"[red]{error}[/red]", soft_wrap=True, highlight=False)
+    say(str(error), "red")
     return typer.Exit(2)
 
 
@@ -31,5 +36,6 @@ def needed(command: str, modules: Mapping[str, str]) -> None:
 
 def bars() -> Progress:
     """Return progress bars on standard error."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    described = TextColumn("{task.description}", markup=False)
+    columns = (described, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=said)

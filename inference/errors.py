@@ -21,6 +21,8 @@ from __future__ import annotations
 # Codes that programs compare with; the others are told only.
 UNFAMILIAR = "unfamiliar"
 NOT_FRONTAL = "not-frontal"
+# Of what is no fault of the file: the network failed on it; decoder or network came to no end.
+FAILED, HANG = "failed", "hang"
 
 
 class InferenceError(Exception):
@@ -48,7 +50,7 @@ class HungError(InferenceError):
 
 
 class ListError(InferenceError):
-    """A list of files cannot be read."""
+    """A list of files cannot be read, or a name leads to no file."""
 
 
 class MissingExtraError(InferenceError):

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from inference.allocator import keep_freed_memory
-from inference.errors import UnreadablePixelsError
+from inference.errors import HANG, UnreadablePixelsError
 from inference.film import content_of, data_set, read_film
 from inference.guard import Guard
 from inference.preprocessing import PreparedFilm, Preprocessing
 from inference.series import require_series
+from inference.silence import silence_pydicom
 from inference.volume_preprocessing import PreparedVolume, VolumePreprocessing
 
 Prepared = TypeVar("Prepared")
@@ -53,9 +54,19 @@ def prepared_series(files: Sequence[Path], guard: Guard, preprocessing: VolumePr
     return preprocessing.prepare(slices)
 
 
+def begin() -> None:
+    """Set up a process that reads films."""
+    silence_pydicom()
+    keep_freed_memory()
+
+
+def answer() -> None:
+    """Do nothing: whoever waits for it knows that the process has started."""
+
+
 def new_pool() -> ProcessPoolExecutor:
     """Return a pool of one process that shares no memory with this one."""
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), keep_freed_memory)
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), begin)
 
 
 @dataclass
@@ -81,7 +92,7 @@ class DecodeProcess:
         Raises
         ------
         FilmError
-            As `prepared_film`; also a file that ended the process, or kept it longer than the limit (`pixels`).
+            As `prepared_film`; also a file that ended the process (`pixels`), or kept it beyond the limit (`hang`).
         """
         return self._run(prepared_film, file, guard, preprocessing)
 
@@ -93,6 +104,8 @@ class DecodeProcess:
 
     def _run(self, prepare: Callable[..., Prepared], *given: object) -> Prepared:
         try:
+            # A process that is still to start takes seconds, which are no fault of a file.
+            self.pool.submit(answer).result()
             return self.pool.submit(prepare, *given).result(self.limit_s)
         except BrokenProcessPool as error:
             self._renew()
@@ -100,7 +113,7 @@ class DecodeProcess:
         except TimeoutError as error:
             self._renew()
             reason = f"PixelData: not decoded after {self.limit_s:g} s; its decoder was ended"
-            raise UnreadablePixelsError("pixels", reason) from error
+            raise UnreadablePixelsError(HANG, reason) from error
 
     def _renew(self) -> None:
         end_pool(self.pool)

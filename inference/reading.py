@@ -9,13 +9,13 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from inference.errors import FilmError, HungError, InferenceError, ListError, UnreadablePixelsError
+from inference.errors import FAILED, HANG, FilmError, HungError, InferenceError, UnreadablePixelsError
+from inference.file_names import as_text, on_one_line
 from inference.isolation import LIMIT_S, DecodeProcess
 from inference.models import Answer, Model, VolumeModel
+from inference.types import Familiarity, Score
 
 AnyModel = Model | VolumeModel
-# Codes of what is no fault of the file: the network failed on it, or came to no end.
-FAILED, HANG = "failed", "hang"
 
 
 @dataclass(frozen=True)
@@ -44,55 +44,35 @@ class Reading:
 
     @property
     def is_failure(self) -> bool:
-        """True if it is for the model, not for the file, that there is no answer."""
+        """True if there is no answer since the model failed, or since it or the decoder came to no end."""
         return isinstance(self.outcome, FilmError) and self.outcome.code in (FAILED, HANG)
 
-    def scores(self, model: AnyModel) -> dict[str, float]:
-        """Return the calibrated score by finding, empty for what was refused."""
+    def scores(self, model: AnyModel) -> list[Score]:
+        """Return the calibrated score of each finding, none for what was refused."""
         if isinstance(self.outcome, FilmError):
-            return {}
-        names = (finding.name for finding in model.card.findings)
-        return {name: float(score) for name, score in zip(names, self.outcome.scores, strict=True)}
+            return []
+        pairs = zip(model.card.findings, self.outcome.scores, strict=True)
+        return [Score(finding, float(score)) for finding, score in pairs]
 
     def sentence(self, model: AnyModel) -> str:
         """Return the reading for people."""
-        # A name of a file may hold bytes that are no text.
-        name = str(self.source.files[0]).encode("utf-8", "backslashreplace").decode("utf-8")
+        name = on_one_line(self.source.files[0])
         if isinstance(self.outcome, FilmError):
             return f"{name}: refused ({self.outcome.code}), {self.outcome.reason}"
-        scores = self.scores(model)
-        parts = [f"{each.name} {scores[each.name]:.3f} of {each.threshold:.3f}" for each in model.card.findings]
-        return f"{name}: " + ", ".join(parts)
+        told = ", ".join(map(side_of, self.scores(model)))
+        return f"{name}: {told}" + (f"; {place_of(self.outcome.familiarity)}" if self.outcome.familiarity else "")
 
 
-def named_files(path: Path) -> list[Path]:
-    """Return the files that a list names, one a line, in its order; a relative name starts at the folder of the list.
-
-    Raises
-    ------
-    ListError
-        The list is no text in UTF-8, names nothing, or cannot be read.
-    """
-    try:
-        # As Windows writes it: a mark before the first name is no part of it.
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ListError(f"{path}: line {line} is no UTF-8; a list has one name of a file a line, in UTF-8") from error
-    except OSError as error:
-        raise ListError(f"{path}: {error.strerror}; a list is a file") from error
-    if not any(lines):
-        raise ListError(f"{path}: empty; a list has one name of a file a line")
-    return [path.parent / line for line in lines if line]
+def side_of(score: Score) -> str:
+    """Return a score with the side of its threshold, for people."""
+    finding = score.finding
+    return f"{finding.name} {score.score:.3f} ({'above' if score.above else 'below'} {finding.threshold:.3f})"
 
 
-def listed(paths: Sequence[Path]) -> list[Path]:
-    """Return files, those of folders in order of their names."""
-    return [
-        file
-        for path in paths
-        for file in (sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path])
-    ]
+def place_of(familiarity: Familiarity) -> str:
+    """Return how far a film is from those that the model knows, and which of them is most like it, for people."""
+    nearest = [f", most like {case.source} ({case.label})" for case in familiarity.nearest[:1]]
+    return f"distance {familiarity.distance:.3f} of at most 1.000" + "".join(nearest)
 
 
 def sources_of(model: AnyModel, files: Sequence[Path]) -> list[Source]:
@@ -150,14 +130,18 @@ def outcome_of(model: AnyModel, source: Source, process: DecodeProcess) -> Answe
 def json_line(model: AnyModel, reading: Reading) -> str:
     """Return a reading as one line: `refused` is null or a code, `reason` the sentence to it.
 
-    The line of a model of volumes names the series and the number of its slices, `file` is the first of them. That
-    of a model with an atlas says how like the film is to those it knows, and to which it is nearest.
+    A score is `above` at its threshold too. The line of a model of volumes names the series and the number of its
+    slices, `file` is the first of them. That of a model with an atlas says how like the film is to those it knows,
+    and to which it is nearest.
     """
+    scores = reading.scores(model)
     refusal = reading.outcome if isinstance(reading.outcome, FilmError) else None
     line: dict[str, object] = {
-        "file": str(reading.source.files[0]),
-        "scores": reading.scores(model),
+        "file": as_text(reading.source.files[0]),
+        "scores": {each.finding.name: each.score for each in scores},
         "threshold": {finding.name: finding.threshold for finding in model.card.findings},
+        "above": {each.finding.name: each.above for each in scores},
+        "literature": list(model.card.references) if scores else [],
         "refused": refusal.code if refusal else None,
         "reason": refusal.reason if refusal else None,
         "model": model.card.name,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -92,5 +93,5 @@ def _show(summary: Summary, console: Console) -> None:
         return
     table = Table("refused", "files", "why", title="Not written")
     for (code, sentence), number in Counter((code, why) for _, code, why in summary.refused).most_common():
-        table.add_row(code, str(number), sentence)
+        table.add_row(code, str(number), escape(sentence))
     console.print(table)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import warnings
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 import structlog
+
+from inference.silence import silence_pydicom
 
 
 @dataclass(frozen=True)
@@ -277,9 +278,8 @@ def configure_logs() -> None:
 
 def silence_libraries() -> None:
     """Keep libraries from quoting data set values: identity must not reach a log."""
-    for library in ("pynetdicom", "pydicom"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)
-    warnings.simplefilter("ignore")
+    silence_pydicom()
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
     threading.excepthook = _say_thread_died
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from inference.errors import InvalidRecipeError
 from inference.films import ADULTS, BY_FILM, BY_SUBJECT, FilmFolder, LabelledFilm
 
+RECIPE = "recipe.toml"
+DECIDES = "the seed and the protocol of a recipe decide which films are test films"
 TEST, VALIDATION = "test", "validation"
 # The official test folder is a test for every model that is split by subject.
 SPLITS = {TEST: ("test", "official-test"), VALIDATION: ("validation",)}
@@ -54,13 +56,21 @@ def protocol_of(model_folder: Path) -> Protocol:
     Raises
     ------
     InvalidRecipeError
-        No recipe, no seed in it, or an unknown split.
+        No recipe, one that is no TOML, no seed in it, or an unknown split.
     """
-    path = model_folder / "recipe.toml"
+    path = model_folder / RECIPE
+    if not path.is_file():
+        raise InvalidRecipeError(f"{path}: not found; {DECIDES}, so that no model is measured without it")
     try:
         recipe = tomllib.loads(path.read_text(encoding="utf-8"))
         return Protocol(int(recipe["seed"]), str(recipe.get("protocol", {}).get("split", BY_SUBJECT)))
     except KeyError as error:
-        raise InvalidRecipeError(f"{path}: seed not found; it decides which films are test films") from error
-    except (OSError, ValueError) as error:
+        raise InvalidRecipeError(f"{path}: seed not found; {DECIDES}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidRecipeError(f"{path}: byte {error.start} is no UTF-8; a recipe is TOML, in UTF-8") from error
+    except OSError as error:
+        raise InvalidRecipeError(f"{path}: cannot be read ({error.strerror})") from error
+    except (TypeError, AttributeError) as error:
+        raise InvalidRecipeError(f"{path}: seed is a whole number, and protocol a table") from error
+    except ValueError as error:
         raise InvalidRecipeError(f"{path}: {error}") from error

@@ -19,6 +19,7 @@ from orthanc import OrthancPacs, orthanc_pacs
 from page import table, write_page
 from proof import Outcome, outcome
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from standins import StandInFhir, StandInPacs, stand_in_fhir, stand_in_pacs
 from studies import DemoStudy, demo_studies
@@ -180,16 +181,17 @@ def _keep(peers: Peers, outcomes: list[Outcome]) -> Path:
 
 def _tell(page: Path, failed: list[Outcome]) -> None:
     if failed:
-        console.print(f"[red]{len(failed)} studies are not as they must be[/]; the log is {OUTPUT / 'node.log'}")
+        log = escape(str(OUTPUT / "node.log"))
+        console.print(f"[red]{len(failed)} studies are not as they must be[/]; the log is {log}")
         return
     console.print("[green]every expected result arrived and was checked[/]")
-    console.print(f"open   {page}")
-    console.print(f"DICOM  {OUTPUT / 'pacs'}\nFHIR   {OUTPUT / 'fhir'}\nlog    {OUTPUT / 'node.log'}")
+    console.print(f"open   {page}", markup=False)
+    console.print(f"DICOM  {OUTPUT / 'pacs'}\nFHIR   {OUTPUT / 'fhir'}\nlog    {OUTPUT / 'node.log'}", markup=False)
 
 
 def _wait_for_interrupt(peers: Peers) -> None:
     console.print(f"send to it:  storescu -aec {demo_node.AE_TITLE} 127.0.0.1 {peers.node.port} FILE…")
-    console.print(f"look at it:  {demo_node.PROGRAM} status --config {peers.node.config}\nCtrl-C ends it")
+    console.print(f"look at it:  {demo_node.PROGRAM} status --config {peers.node.config}\nCtrl-C ends it", markup=False)
     try:
         while True:
             time.sleep(3600)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from proof import Outcome
+from rich.markup import escape
 from rich.table import Table
 
 from dicom_node.study import study_key
@@ -30,9 +31,9 @@ def table(outcomes: Sequence[Outcome]) -> Table:
         title="Results",
     )
     for one in outcomes:
-        mark = "[green]ok[/]" if not one.faults else f"[red]{'; '.join(one.faults)}[/]"
+        mark = "[green]ok[/]" if not one.faults else f"[red]{escape('; '.join(one.faults))}[/]"
         objects, accepted = "\n".join(one.objects), ", ".join(one.accepted)
-        shown.add_row(one.study.title, one.said, objects, accepted, f"{one.seconds:.2f}", mark)
+        shown.add_row(one.study.title, escape(one.said), objects, accepted, f"{one.seconds:.2f}", mark)
     return shown
 
 

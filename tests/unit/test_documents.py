@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,12 @@ from typer.main import get_command
 from dicom_node.checkpoint import CHECKPOINTS, COMMAND_CHECKPOINTS
 from dicom_node.cli import app
 from dicom_node.settings import load_settings
+from inference.cli import app as inference_app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = [
-    ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "BENCHMARKS.md", "docs/life-cycle.md")
-]
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "BENCHMARKS.md", "docs/life-cycle.md", "docs/training.md")
+DOCUMENTS = [ROOT / name for name in PAGES]
 
 
 def test_the_models_and_destinations_in_the_readme_are_valid(tmp_path: Path) -> None:
@@ -33,6 +34,47 @@ def test_the_commands_in_the_readme_exist() -> None:
     named = set(re.findall(r"`dicom-node ([\w-]+)", README))
 
     assert named == set(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def test_the_commands_of_inference_in_the_readme_exist_and_none_is_left_out() -> None:
+    named = set(re.findall(r"`python -m inference ([\w-]+)", README))
+
+    assert named == set(get_command(inference_app).commands)  # type: ignore[attr-defined]
+
+
+def trainings() -> dict[str, list[str]]:
+    """Return the recipes that the page trains, in its order, with the teachers that it gives to each."""
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8").replace("\\\n", "")
+    return {
+        recipe: re.findall(r"--teacher \$OUT/(\S+)/checkpoint\.safetensors", rest)
+        for recipe, rest in re.findall(r"inference train inference/recipes/(\S+)\.toml (.*)", page)
+    }
+
+
+def teachers_in(recipe: str) -> list[str]:
+    """Return the teachers of a recipe, in the order in which `train` wants them."""
+    text = (ROOT / "inference" / "recipes" / f"{recipe}.toml").read_text(encoding="utf-8")
+    teaching = tomllib.loads(text).get("teaching", {})
+    named = [*teaching.get("recipes", ()), *teaching.get("start", ())]
+    return [name.removesuffix(".toml") for name in dict.fromkeys(named)]
+
+
+@pytest.mark.parametrize("recipe", trainings())
+def test_a_training_of_the_page_has_the_teachers_of_its_recipe(recipe: str) -> None:
+    given = trainings()[recipe]
+    absent = [name for name in (recipe, *given) if not (ROOT / "inference" / "recipes" / f"{name}.toml").exists()]
+    if absent:
+        pytest.skip(f"{', '.join(absent)}: not written yet")
+
+    assert teachers_in(recipe) == given
+
+
+def test_the_page_trains_every_teacher_before_its_pupil() -> None:
+    order = list(trainings())
+
+    assert "pneumonia-lite0" == order[-1]
+    for pupil, teachers in trainings().items():
+        assert set(teachers) <= set(order[: order.index(pupil)]), pupil
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -286,12 +286,32 @@ def test_the_ratio_of_variances_is_that_of_two_known_clouds() -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("[protocol]", "seed not found"), ('seed = 1\n[protocol]\nsplit = "week"', "'week' is none of"), ("=", "recipe")],
+    [
+        ("[protocol]", "seed not found"),
+        ('seed = 1\n[protocol]\nsplit = "week"', "'week' is none of"),
+        ("=", "recipe"),
+        ("seed = [1]", "seed is a whole number"),
+        ("seed = 1\nprotocol = 2", "and protocol a table"),
+    ],
 )
 def test_a_recipe_that_does_not_tell_the_split_is_named(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "recipe.toml").write_text(text, encoding="utf-8")
 
     with pytest.raises(InvalidRecipeError, match=said):
+        protocol_of(tmp_path)
+
+
+def test_a_model_without_a_recipe_is_told_what_a_recipe_is_for(tmp_path: Path) -> None:
+    said = "recipe.toml: not found; the seed and the protocol of a recipe decide which films are test films"
+
+    with pytest.raises(InvalidRecipeError, match=said):
+        protocol_of(tmp_path)
+
+
+def test_a_recipe_that_is_no_text_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_bytes(b'seed = 1 # \xff"')
+
+    with pytest.raises(InvalidRecipeError, match=r"recipe.toml: byte 11 is no UTF-8; a recipe is TOML, in UTF-8"):
         protocol_of(tmp_path)
 
 

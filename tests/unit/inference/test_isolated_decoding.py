@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from inference import isolation
 from inference.errors import UnreadablePixelsError, UnsuitableFilmError
 from inference.guard import Guard
 from inference.isolation import DecodeProcess
 from inference.preprocessing import Preprocessing
+from inference.reading import Reading, Source
 from inference.types import Radiograph
 
 GUARD = Guard(("CR",), ("CHEST",), ("PA",))
@@ -36,10 +38,23 @@ def test_the_next_film_is_read_after_one_that_came_to_no_end(clinical_film: Path
     with DecodeProcess.running() as process:
         process.prepared(clinical_film, GUARD, PREPROCESSING)
         process.limit_s = 1.0
-        with pytest.raises(UnreadablePixelsError, match="not decoded after 1 s"):
+        with pytest.raises(UnreadablePixelsError, match="not decoded after 1 s") as refusal:
             process.prepared(clinical_film, GUARD, Endless(64, 0.5, 0.5))
+        assert Reading(Source((clinical_film,)), refusal.value).is_failure
 
         process.limit_s = 60.0
+        assert process.prepared(clinical_film, GUARD, PREPROCESSING).tensor.shape == (1, 64, 64)
+
+
+def begin_slowly() -> None:
+    """Set up a process as a busy machine does."""
+    time.sleep(5.0)
+
+
+def test_the_start_of_the_process_is_no_time_of_the_film(clinical_film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "begin", begin_slowly)
+
+    with DecodeProcess.running(limit_s=4.0) as process:
         assert process.prepared(clinical_film, GUARD, PREPROCESSING).tensor.shape == (1, 64, 64)
 
 

@@ -14,7 +14,12 @@ from typer.testing import CliRunner
 
 from inference.atlas import Atlas
 from inference.cli import app
+from inference.errors import FilmError, ListError
+from inference.file_names import listed, named_files, on_one_line
+from inference.models import Answer, Model, load_model
 from inference.models.folder import sha256_of
+from inference.reading import Reading, Source, json_line
+from inference.types import Familiarity, ReferenceCase
 
 torch = pytest.importorskip("torch")
 from test_model_kinds import Pooled, exported  # noqa: E402 - only with torch
@@ -57,13 +62,39 @@ def test_a_list_a_folder_and_files_give_the_same_lines(folder: Path, films: list
     assert "familiarity" not in expected[0]
 
 
-def test_what_is_not_there_is_named(folder: Path, tmp_path: Path) -> None:
-    absent = CliRunner().invoke(app, ["predict", "--model", str(folder), "@nowhere.txt"])
+@pytest.mark.parametrize("name", ["gone.png", "films/a.png/b.png", "x" * 300, "gone[/x].png"])
+def test_what_is_not_there_is_said_before_anything_is_read(
+    folder: Path, films: list[Path], tmp_path: Path, name: str
+) -> None:
     names = tmp_path / "list.txt"
-    names.write_text("gone.png\n", encoding="utf-8")
+    names.write_text(f"films/a.png\n{name}\n", encoding="utf-8")
 
-    assert (2, True) == (absent.exit_code, "nowhere.txt" in absent.stderr)
-    assert ["format"] == [line["refused"] for line in predicted(folder, f"@{names}")]
+    for arguments in ([str(films[0]), str(tmp_path / name)], [f"@{names}"]):
+        result = CliRunner().invoke(app, ["predict", "--model", str(folder), *arguments])
+        assert (2, "") == (result.exit_code, result.stdout)
+        assert f"{tmp_path / name}: not found" in result.stderr
+
+
+def test_a_list_that_is_not_there_is_said(folder: Path) -> None:
+    result = CliRunner().invoke(app, ["predict", "--model", str(folder), "@nowhere.txt"])
+
+    assert (2, True) == (result.exit_code, "nowhere.txt: No such file" in result.stderr)
+
+
+def test_a_folder_without_a_file_is_said(folder: Path, films: list[Path], tmp_path: Path) -> None:
+    empty, names = tmp_path / "empty", tmp_path / "list.txt"
+    (empty / "within").mkdir(parents=True)
+    names.write_text("empty\n", encoding="utf-8")
+
+    for arguments in ([str(empty)], [str(films[0]), str(empty)], [f"@{names}"]):
+        result = CliRunner().invoke(app, ["predict", "--model", str(folder), *arguments])
+        assert (2, "") == (result.exit_code, result.stdout)
+        assert f"{empty}: a folder without a file" in result.stderr
+
+
+def test_of_a_thousand_names_that_lead_nowhere_five_are_said(tmp_path: Path) -> None:
+    with pytest.raises(ListError, match=r"4: not found \(.*\); and 995 names more$"):
+        listed([tmp_path / str(number) for number in range(1000)])
 
 
 def test_relative_names_start_at_the_folder_of_the_list(
@@ -80,9 +111,35 @@ def test_a_file_whose_name_is_no_text_is_read(folder: Path, films: list[Path]) -
     strange = Path(os.fsdecode(os.fsencode(films[0].parent) + b"/\xff.png"))
     strange.write_bytes(films[0].read_bytes())
 
-    result = CliRunner().invoke(app, ["predict", "--model", str(folder), str(strange)])
+    (line,) = predicted(folder, str(strange))
 
-    assert (0, True) == (result.exit_code, "\\udcff.png: pneumonia 0." in result.stdout)
+    assert (r"\xff.png", None) == (Path(line["file"]).name, line["refused"])
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"a\nb.png", r"a\nb.png"),
+        (b"\xff.png", r"\xff.png"),
+        ("a\u2028b\x1b.png".encode(), r"a\u2028b\x1b.png"),
+        ("胸部\u3000正面 [1].png".encode(), "胸部\u3000正面 [1].png"),
+    ],
+)
+def test_a_name_breaks_no_line(name: bytes, shown: str) -> None:
+    assert shown == on_one_line(Path(os.fsdecode(name)))
+
+
+def test_a_sentence_is_a_line_whatever_the_name(model: Model) -> None:
+    refused = Reading(Source((Path("a\nb.png"),)), FilmError("format", "no film"))
+
+    assert r"a\nb.png: refused (format), no film" == refused.sentence(model)
+
+
+def test_only_line_feeds_end_a_line_of_a_list(tmp_path: Path) -> None:
+    names = ["a\u2028b.png", "a\x0cb.png", "a\u0085b.png", "a\rb.png", "d.png"]
+    (tmp_path / "list.txt").write_bytes("\r\n".join(names[:3]).encode() + "\n{}\n {} \n".format(*names[3:]).encode())
+
+    assert [tmp_path / name for name in names] == named_files(tmp_path / "list.txt")
 
 
 @pytest.mark.parametrize(
@@ -117,3 +174,40 @@ def test_a_model_with_an_atlas_says_what_a_film_is_like(
     assert line["refused"] == refused
     assert (refused is None) == (line["familiarity"] is not None and line["familiarity"] < 1.0)
     assert ([] if refused else 3) == (line["nearest"] if refused else len(line["nearest"]))
+
+
+FILE = Path("film.png")
+
+
+@pytest.fixture
+def model(folder: Path) -> Model:
+    return load_model(write_card(folder, "m.pt2", "torch-export", [finding(references=["Cell 2018"])], FILM))
+
+
+def answered(score: float, familiarity: Familiarity | None = None) -> Reading:
+    return Reading(Source((FILE,)), Answer(np.array([score], np.float32), None, familiarity))
+
+
+@pytest.mark.parametrize(("score", "side"), [(0.75, "above"), (0.5, "above"), (0.25, "below")])
+def test_the_side_of_the_threshold_is_said(model: Model, score: float, side: str) -> None:
+    line = json.loads(json_line(model, answered(score)))
+
+    assert {"pneumonia": side == "above"} == line["above"]
+    assert f"film.png: pneumonia {score:.3f} ({side} 0.500)" == answered(score).sentence(model)
+
+
+def test_a_line_names_the_literature_of_the_card(model: Model) -> None:
+    assert ["Cell 2018"] == json.loads(json_line(model, answered(0.5)))["literature"]
+
+
+def test_what_is_refused_has_neither_side_nor_literature(model: Model) -> None:
+    line = json.loads(json_line(model, Reading(Source((FILE,)), FilmError("view", "ViewPosition: LL"))))
+
+    assert ({}, []) == (line["above"], line["literature"])
+
+
+def test_a_sentence_says_how_far_a_film_is_from_those_that_the_model_knows(model: Model) -> None:
+    cases = (ReferenceCase("NIH 1", "normal", 0.9), ReferenceCase("NIH 2", "normal", 0.8))
+    said = answered(0.5, Familiarity(0.995, "", cases)).sentence(model)
+
+    assert "film.png: pneumonia 0.500 (above 0.500); distance 0.995 of at most 1.000, most like NIH 1 (normal)" == said

@@ -1,0 +1,88 @@
+"""Names of files: in lists, of folders, and as they are shown."""
+
+from __future__ import annotations
+
+import os
+import stat
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from inference.errors import ListError
+
+BLANKS = " \t\r"
+# Controls, and what ends a line or a paragraph.
+BREAKING = ("Cc", "Zl", "Zp")
+# A list of a thousand names that starts at the wrong folder fills no screen.
+MOST_SAID = 5
+
+
+def as_text(path: Path) -> str:
+    r"""Return a name as text: a byte of it that is no UTF-8 as ``\xff``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def on_one_line(path: Path) -> str:
+    r"""Return a name as text that breaks no line: a control character, or an end of line, as ``\n``, ``\u2028``."""
+    return "".join(
+        each.encode("unicode_escape").decode("ascii") if unicodedata.category(each) in BREAKING else each
+        for each in as_text(path)
+    )
+
+
+def named_files(path: Path) -> list[Path]:
+    """Return the files that a list names, one a line, in its order; a relative name starts at the folder of the list.
+
+    Raises
+    ------
+    ListError
+        The list is no text in UTF-8, names nothing, or cannot be read.
+    """
+    try:
+        # As Windows writes it: a mark before the first name is no part of it.
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ListError(f"{path}: line {line} is no UTF-8; a list has one name of a file a line, in UTF-8") from error
+    except OSError as error:
+        raise ListError(f"{path}: {error.strerror}; a list is a file") from error
+    # A name may hold what Unicode calls an end of line; only LF and CR LF end a line of a list.
+    lines = [line.strip(BLANKS) for line in text.split("\n")]
+    if not any(lines):
+        raise ListError(f"{path}: empty; a list has one name of a file a line")
+    return [path.parent / line for line in lines if line]
+
+
+def listed(paths: Sequence[Path]) -> list[Path]:
+    """Return files, those of folders in order of their names.
+
+    Raises
+    ------
+    ListError
+        A name leads to no file; each such name is said.
+    """
+    files: list[Path] = []
+    faults: list[str] = []
+    for path in paths:
+        try:
+            files += files_at(path)
+        except ListError as fault:
+            faults.append(str(fault))
+    if faults:
+        more = f"; and {len(faults) - MOST_SAID} names more" if len(faults) > MOST_SAID else ""
+        raise ListError("; ".join(faults[:MOST_SAID]) + more)
+    return files
+
+
+def files_at(path: Path) -> list[Path]:
+    """Return a file, or those of a folder in order of their names; raises ListError where there is none."""
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError) as error:  # ValueError: no name of a file holds NUL
+        raise ListError(f"{on_one_line(path)}: not found ({getattr(error, 'strerror', error)})") from error
+    if not is_folder:
+        return [path]
+    files = sorted(each for each in path.rglob("*") if each.is_file())
+    if not files:
+        raise ListError(f"{on_one_line(path)}: a folder without a file")
+    return files
