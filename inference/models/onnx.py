@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from inference.card import CardFile
 from inference.errors import InvalidCardError, ModelError
+from inference.models.onnx_tensors import has_external_data
 from inference.models.port import Grid, Outputs, Runtime
 
 # Since 1.29 the runtime keeps a device identifier and events about its models in the home folder, and sends them
@@ -63,6 +64,7 @@ class OnnxNetwork:
     running: dict[int, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        require_whole(self.path)
         session = self._started()
         object.__setattr__(self, "session", session)
         self._require_names()
@@ -76,6 +78,8 @@ class OnnxNetwork:
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # The format that was looked through; otherwise the runtime guesses by name.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             session = onnxruntime.InferenceSession(
                 self.path, options, providers=[(provider, provider_options(runtime))]
@@ -140,6 +144,27 @@ class OnnxNetwork:
 
     def _named(self, key: str) -> str:
         return self.names.get(key, key)
+
+
+def require_whole(path: Path) -> None:
+    """Raise for a graph that keeps tensors in another file.
+
+    Raises
+    ------
+    InvalidCardError
+        It does; whether that file is there is not asked.
+    ModelError
+        The file is no ONNX.
+    """
+    try:
+        is_parted = has_external_data(path.read_bytes())
+    except ValueError as error:
+        raise ModelError(f"{path.name}: no ONNX: damaged, or another format ({error})") from error
+    if is_parted:
+        raise InvalidCardError(
+            f"{path.name}: keeps weights in another file, of which the card has no digest; the rule is one file: "
+            "save it without external data"
+        )
 
 
 def provider_options(runtime: Runtime) -> dict[str, str]:
