@@ -15,7 +15,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, fiel
 
 from inference.card_faults import faults_of
 from inference.card_input import FILM, VOLUME, InputSection, VolumeSection, kind_of
-from inference.card_rules import contradictions
+from inference.card_rules import CONTRADICTING, contradictions
 from inference.card_sections import (
     DeviceSection,
     ExplanationSection,
@@ -26,6 +26,7 @@ from inference.card_sections import (
     Section,
     WeightsSection,
 )
+from inference.card_stand_in import sound_part
 from inference.errors import InvalidCardError, MissingWeightsError
 from inference.projection import ATTRIBUTES, ON_REQUEST
 from inference.scoring import Scoring
@@ -169,9 +170,6 @@ def judged(table: Mapping[str, Any]) -> tuple[CardFile | None, list[str]]:
 
 
 def contradictions_in(table: Mapping[str, Any]) -> list[str]:
-    """Return what findings and outputs contradict each other in, where they can be read."""
-    try:
-        read = _OutputTables.model_validate(table)
-    except ValidationError:
-        return []
-    return list(contradictions(read.findings, read.output))
+    """Return what findings and outputs contradict each other in, where they say it."""
+    read, replaced = sound_part(table, _OutputTables)
+    return [] if read is None or replaced & CONTRADICTING else list(contradictions(read.findings, read.output))

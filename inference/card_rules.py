@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from inference.card_sections import FindingSection, OutputSection
 
+# Keys without which it cannot be said whether tables contradict each other.
+CONTRADICTING = frozenset({"findings.index", "findings.temperature", "findings.shift", "output.kind", "output.count"})
+
 
 def contradictions(findings: Sequence[FindingSection], output: OutputSection) -> Iterator[str]:
     """Yield what findings and outputs contradict each other in."""

@@ -124,7 +124,7 @@ class NetworkProcess:
 
 
 def faults_apart(folder: Path, device: str, limit_s: float = LOADING_S) -> list[str]:
-    """Return everything that is wrong with a model folder, also that its network ends its process or never ends."""
+    """Return what is wrong with a model folder, all at once, also that its network ends its process or never ends."""
     pool = new_pool()
     try:
         return pool.submit(faults_in, folder, device).result(limit_s)
@@ -137,7 +137,7 @@ def faults_apart(folder: Path, device: str, limit_s: float = LOADING_S) -> list[
 
 
 def faults_in(folder: Path, device: str) -> list[str]:
-    """Return everything that is wrong with a model folder."""
+    """Return what is wrong with a model folder, all at once."""
     return list(faults_of_folder(folder, device))
 
 
