@@ -53,8 +53,11 @@ def loaded(place: Place) -> AnyModel:
 
 
 def described(place: Place) -> AnyModel:
-    """Return a model without its network."""
+    """Return a model without its network; raises ModelError where it does not answer its golden film rightly."""
     model = loaded(place)
+    # Here and not where every model is loaded: the node asks by itself, and again, and a new film may be recorded.
+    if fault := model.golden_fault():
+        raise ModelError(f"{place[0]}: {fault}")
     declared: Any = Declared(grid_of(model.network), model.network.outputs)
     return replace(model, network=declared)
 
@@ -80,7 +83,8 @@ class NetworkProcess:
         Raises
         ------
         ModelError
-            As `load_any`; also a network that ends the process, or does not answer while it is loaded.
+            As `load_any`; also a wrong answer to the golden film, and a network that ends the process or does not
+            answer while it is loaded.
         """
         try:
             model = self._asked(described, LOADING_S)
