@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from typer.testing import CliRunner
 
 from inference.cli import app
-from inference.errors import DigestMismatchError, InvalidCardError
+from inference.errors import DigestMismatchError, InvalidCardError, UnsuitableFilmError
 from inference.film import read_film
 from inference.models import DEFAULT_MODEL, Answer, Model, load_model
 from inference.models.folder import sha256_of
 from inference.models.port import Outputs
 from inference.serving.golden import Golden
+from inference.serving.recording import record_golden
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +143,20 @@ def test_a_film_that_cannot_be_read_becomes_no_golden_film(folder: Path, tmp_pat
     result = CliRunner().invoke(app, ["golden", str(folder), str(tmp_path / "text")])
 
     assert 2 == result.exit_code
+    assert before == (folder / "card.toml").read_text(encoding="utf-8")
+
+
+def test_a_film_that_the_header_guard_refuses_becomes_no_golden_film(
+    folder: Path, tmp_path: Path, clinical_film: Path
+) -> None:
+    hand = dcmread(clinical_film)
+    hand.BodyPartExamined = "HAND"
+    hand.save_as(tmp_path / "hand.dcm")
+    before = (folder / "card.toml").read_text(encoding="utf-8")
+
+    with pytest.raises(UnsuitableFilmError, match="BodyPartExamined: "):
+        record_golden(folder, tmp_path / "hand.dcm")
+
     assert before == (folder / "card.toml").read_text(encoding="utf-8")
 
 
