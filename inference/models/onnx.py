@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from inference.card import CardFile
 from inference.errors import InvalidCardError, ModelError
 from inference.models.onnx_tensors import has_external_data
-from inference.models.port import Grid, Outputs, Runtime
+from inference.models.port import Grid, Outputs, Runtime, by_film
 
 # Since 1.29 the runtime keeps a device identifier and events about its models in the home folder, and sends them
 # to its maker. Read once, when it is imported: nothing is created, kept or sent
@@ -30,6 +30,12 @@ onnxruntime.disable_telemetry_events()
 Floats = NDArray[np.float32]
 
 INPUT, OUTPUTS = "films", ("logits", "cams", "embedding")
+# Numbers in which a graph takes films, as the runtime calls them.
+TYPES: Mapping[str, type[np.floating[Any]]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+}
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
@@ -68,6 +74,7 @@ class OnnxNetwork:
         session = self._started()
         object.__setattr__(self, "session", session)
         self._require_names()
+        self._require_type()
 
     def _started(self) -> onnxruntime.InferenceSession:
         runtime = Runtime(self.device, self.threads)
@@ -103,6 +110,12 @@ class OnnxNetwork:
                 f"and, if it has them, {' and '.join(OUTPUTS[1:])}, or what [weights.names] calls them"
             )
 
+    def _require_type(self) -> None:
+        (taken,) = self.session.get_inputs()
+        if taken.type not in TYPES:
+            rule = "float32, float16 or float64"
+            raise InvalidCardError(f"{self.path.name}: {taken.name}: {taken.type}; the rule is {rule}")
+
     @property
     def grid(self) -> Grid | None:
         """Shape of one film or volume that the graph takes."""
@@ -123,20 +136,26 @@ class OnnxNetwork:
             The runtime fails: memory, driver, or a graph that does not take the batch.
         """
         given = {key: self._named(key) for key in OUTPUTS if self._named(key) in self._graph_outputs}
+        batch = {self._named(INPUT): films.astype(self._type, copy=False)}
         options = self.running[get_ident()] = onnxruntime.RunOptions()
         try:
-            values = self.session.run(list(given.values()), {self._named(INPUT): films}, options)
+            values = self.session.run(list(given.values()), batch, options)
+            outputs = Outputs(**{key: np.asarray(each, np.float32) for key, each in zip(given, values, strict=True)})
         except Exception as error:  # the runtime raises a dozen unrelated types
             said = str(error).splitlines()[0]
             raise ModelError(f"{self.path.name}: ONNX Runtime failed on {self.device}: {said}") from error
         finally:
             del self.running[get_ident()]
-        return Outputs(**dict(zip(given, values, strict=True)))
+        return outputs._replace(logits=by_film(outputs.logits, len(films)))
 
     def end(self, thread: int) -> None:
         """Let the run that a thread waits for, if any, raise before its next operation."""
         if options := self.running.get(thread):
             options.terminate = True
+
+    @property
+    def _type(self) -> type[np.floating[Any]]:
+        return TYPES[self.session.get_inputs()[0].type]
 
     @property
     def _graph_outputs(self) -> set[str]:

@@ -127,7 +127,12 @@ def named_outputs(values: list[Floats], films: int, source: str) -> Outputs:
     """
     if not 1 <= len(values) <= 3:
         raise ValueError(f"{source}: {len(values)} outputs; the rule is logits, maps and embedding in this order")
-    logits = values[0].reshape(films, -1) if values[0].ndim < 2 else values[0]
+    logits = by_film(values[0], films)
     if logits.ndim != 2 or len(logits) != films:
         raise ValueError(f"{source}: logits of shape {logits.shape} for {films} films; the rule is (films, outputs)")
     return Outputs(logits, *values[1:])
+
+
+def by_film(logits: Floats, films: int) -> Floats:
+    """Return logits, (films, outputs), of what may come without an axis for one output or one film."""
+    return logits.reshape(films, -1) if logits.ndim < 2 and logits.size % films == 0 else logits
