@@ -11,7 +11,10 @@ from model_folders import CLASS_ACTIVATION, EFFUSION, FILM, finding, write_card
 from test_model_cards import graph
 from test_model_check import changed, shifted, with_arrays
 
-from inference.models import DEFAULT_MODEL
+from inference.card_rules import KEYS_OF_KINDS
+from inference.card_sections import FileSection, WeightsSection
+from inference.errors import InvalidCardError
+from inference.models import DEFAULT_MODEL, KINDS, load_model
 from inference.models.check import RECIPE, faults_of_folder
 
 TWO = [finding(), finding("effusion", EFFUSION)]
@@ -115,3 +118,27 @@ def test_a_missing_map_does_not_hide_the_scores_of_the_golden_film(shipped: Path
 
     assert "explanation: the network gives a map of shape" in maps
     assert "golden film: a score differs" in answer
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value", "kinds"),
+    [
+        ("onnx", "architecture", "resnet18", "state-dict"),
+        ("torchxrayvision", "architecture", "resnet18", "state-dict"),
+        ("state-dict", "names", {"films": "x"}, "onnx, triton"),
+        ("torchscript", "names", {"logits": "y"}, "onnx, triton"),
+    ],
+)
+def test_a_key_of_another_kind_of_weights_is_a_fault(
+    tmp_path: Path, kind: str, key: str, value: object, kinds: str
+) -> None:
+    folder = write_card(graph(tmp_path), "m.onnx", kind, TWO, {**FILM, "side": 5}, weights={key: value})
+
+    assert f"card.toml: weights.{key}: the kind is {kind}; it belongs to {kinds}" in "\n".join(faults_of_folder(folder))
+    with pytest.raises(InvalidCardError, match=f"weights.{key}: the kind is {kind}"):
+        load_model(folder)
+
+
+def test_every_kind_of_weights_says_which_keys_belong_to_it() -> None:
+    assert {kind for kinds in KEYS_OF_KINDS.values() for kind in kinds} < set(KINDS)
+    assert {"kind", *FileSection.model_fields, *KEYS_OF_KINDS} == set(WeightsSection.model_fields)
