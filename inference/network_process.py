@@ -22,7 +22,6 @@ from inference.isolation import end_pool, new_pool
 from inference.models import Model, VolumeModel, load_any
 from inference.models.check import faults_of_folder
 from inference.models.port import Grid, Outputs
-from inference.models.probe import grid_of
 
 AnyModel = Model | VolumeModel
 Floats = NDArray[np.float32]
@@ -58,7 +57,7 @@ def described(place: Place) -> AnyModel:
     # Here and not where every model is loaded: the node asks by itself, and again, and a new film may be recorded.
     if fault := model.golden_fault():
         raise ModelError(f"{place[0]}: {fault}")
-    declared: Any = Declared(grid_of(model.network), model.network.outputs)
+    declared: Any = Declared(model.network.grid, model.network.outputs)
     return replace(model, network=declared)
 
 

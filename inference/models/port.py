@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,11 +87,11 @@ class Network(Protocol):
 
     @property
     def grid(self) -> Grid | None:
-        """Shape of one film, (channels, rows, columns), or volume, None where the network does not say."""
+        """Shape of one film, (channels, rows, columns), or volume; None where it is known only when it is run."""
 
     @property
     def outputs(self) -> int | None:
-        """Number of outputs of a film, None where the network does not say."""
+        """Number of outputs of a film; None where it is known only when it is run."""
 
     def run(self, films: Floats) -> Outputs:
         """Return what the network says of a batch.
@@ -106,15 +106,6 @@ class Network(Protocol):
         ModelError
             The device, its driver or the server is gone, or the network does not take the batch.
         """
-
-
-@runtime_checkable
-class TellsGrid(Protocol):
-    """A network that says what it takes before it is run."""
-
-    @property
-    def grid(self) -> Grid | None:
-        """Shape of one film, (channels, rows, columns), or volume; None where its file leaves that open."""
 
 
 def named_outputs(values: list[Floats], films: int, source: str) -> Outputs:

@@ -13,7 +13,7 @@ from inference.card import CardFile
 from inference.errors import ModelError
 from inference.models.known_film import faults_of_golden
 from inference.models.model import Classifier
-from inference.models.port import Grid, Network, Outputs, TellsGrid
+from inference.models.port import Grid, Outputs
 from inference.preprocessing import scaled_channels
 from inference.serving.golden import Golden
 
@@ -39,7 +39,7 @@ def faults_of_model(model: Classifier[Any], card: CardFile) -> Iterator[str]:
     """
     declared = faults_declared(model, card)
     yield from declared
-    grid = grid_tried(card, grid_of(model.network))
+    grid = grid_tried(card, model.network.grid)
     if grid is None:
         return
     try:
@@ -88,7 +88,7 @@ def faults_of_answer(model: Classifier[Any], golden: Golden, card: CardFile) -> 
 
 def faults_declared(model: Classifier[Any], card: CardFile) -> list[str]:
     """Return what the network says of itself otherwise than the card does."""
-    return [*faults_of_grid(card, grid_of(model.network)), *faults_of_count(card, model.network.outputs)]
+    return [*faults_of_grid(card, model.network.grid), *faults_of_count(card, model.network.outputs)]
 
 
 def tried(model: Classifier[Any], card: CardFile, grid: Lengths) -> Outputs:
@@ -105,11 +105,6 @@ def grid_tried(card: CardFile, taken: Grid | None) -> Lengths | None:
     if taken is not None and len(taken) != len(own):
         return None
     return own if taken is None else tuple(each or length for each, length in zip(taken, own, strict=True))
-
-
-def grid_of(network: Network) -> Grid | None:
-    """Return what a network says that it takes."""
-    return network.grid if isinstance(network, TellsGrid) else None
 
 
 def black(card: CardFile, grid: Lengths) -> NDArray[np.float32]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pytest
 from model_folders import CLASS_ACTIVATION, EFFUSION, FILM, GRAD_CAM, finding, write_card
 
 from inference.errors import InvalidCardError, ModelError
-from inference.models import load_any, load_model
+from inference.models import KINDS, load_any, load_model
 from inference.models.check import faults_of_folder
 
 torch = pytest.importorskip("torch")
@@ -62,6 +64,13 @@ def exported(module: nn.Module, path: Path, batch: int | None = None) -> Path:
     program = torch.export.export(module.eval(), (torch.zeros(batch or 2, 3, 64, 64),), dynamic_shapes=shapes)
     torch.export.save(program, path)
     return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_network_has_what_the_port_demands(kind: str) -> None:
+    made = get_type_hints(import_module(KINDS[kind]).network)["return"]
+
+    assert [] == [name for name in ("grid", "outputs", "run") if not hasattr(made, name)]
 
 
 @pytest.mark.parametrize("batch", [None, 1, 2])
