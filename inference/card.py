@@ -15,7 +15,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, fiel
 
 from inference.card_faults import faults_of
 from inference.card_input import FILM, VOLUME, InputSection, VolumeSection, kind_of
-from inference.card_rules import contradictions
+from inference.card_rules import CONTRADICTING, contradictions, faults_of_keys
 from inference.card_sections import (
     DeviceSection,
     ExplanationSection,
@@ -26,6 +26,7 @@ from inference.card_sections import (
     Section,
     WeightsSection,
 )
+from inference.card_stand_in import sound_part
 from inference.errors import InvalidCardError, MissingWeightsError
 from inference.scoring import Scoring
 from inference.types import ModelCard
@@ -109,10 +110,11 @@ class CardFile(CardText):
         )
 
 
-class _OutputTables(BaseModel):
-    """The tables that must not contradict each other, whatever the others are like."""
+class _RuledTables(BaseModel):
+    """The tables with rules between their keys, whatever the others are like."""
 
     findings: tuple[FindingSection, ...]
+    weights: WeightsSection
     output: OutputSection = OutputSection()
 
 
@@ -162,13 +164,13 @@ def judged(table: Mapping[str, Any]) -> tuple[CardFile | None, list[str]]:
         card = CardFile.model_validate(table)
     except ValidationError as error:
         return None, [*faults_of(error), *contradictions_in(table)]
-    return card, list(contradictions(card.findings, card.output))
+    return card, [*faults_of_keys(card.weights), *contradictions(card.findings, card.output)]
 
 
 def contradictions_in(table: Mapping[str, Any]) -> list[str]:
-    """Return what findings and outputs contradict each other in, where they can be read."""
-    try:
-        read = _OutputTables.model_validate(table)
-    except ValidationError:
+    """Return what the tables of a faulty card contradict each other in, as far as they are sound."""
+    read, replaced = sound_part(table, _RuledTables)
+    if read is None:
         return []
-    return list(contradictions(read.findings, read.output))
+    of_keys = [] if "weights.kind" in replaced else faults_of_keys(read.weights)
+    return [*of_keys, *([] if replaced & CONTRADICTING else contradictions(read.findings, read.output))]

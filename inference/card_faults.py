@@ -12,8 +12,8 @@ from pydantic_core import ErrorDetails
 Place = tuple[str | int, ...]
 # Said of a list whose only fault is that its entries have faults.
 FOLLOWS = "after validation"
-# What pydantic calls the forms of a key that has several.
-TRIED = r"^(float|tuple\[.*\])$"
+# What pydantic calls the forms of a key that has several, and a key that a table of any keys must not have.
+TRIED = r"^(float|tuple\[.*\]|\[key\])$"
 
 
 def faults_of(error: ValidationError) -> list[str]:
@@ -30,9 +30,14 @@ def faults_of(error: ValidationError) -> list[str]:
 
 def place_of(location: Place) -> str:
     """Return the key of a fault as it stands in the file, without the names of the schemas that were tried for it."""
+    return ".".join(map(str, keys_of(location))) or "card"
+
+
+def keys_of(location: Place) -> Place:
+    """Return the keys that lead to a fault, without the names of the schemas that were tried."""
     is_input = len(location) > 1 and location[0] == "input"
     parts = (location[0], *location[2:]) if is_input else location
-    return ".".join(str(part) for part in parts if not re.match(TRIED, str(part))) or "card"
+    return tuple(part for part in parts if not re.match(TRIED, str(part)))
 
 
 def only_follows(fault: ErrorDetails, places: list[Place]) -> bool:

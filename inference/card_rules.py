@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from inference.card_sections import FindingSection, OutputSection
+from inference.card_sections import FindingSection, OutputSection, WeightsSection
+
+# Keys of the weights that some kinds have; the others would leave them unread.
+KEYS_OF_KINDS: Mapping[str, tuple[str, ...]] = {"architecture": ("state-dict",), "names": ("onnx", "triton")}
+# Keys without which it cannot be said whether tables contradict each other.
+CONTRADICTING = frozenset({"findings.index", "findings.temperature", "findings.shift", "output.kind", "output.count"})
 
 
 def contradictions(findings: Sequence[FindingSection], output: OutputSection) -> Iterator[str]:
@@ -18,6 +23,13 @@ def contradictions(findings: Sequence[FindingSection], output: OutputSection) ->
         yield f"output.kind: single; {len(findings)} findings and {output.count or 'no'} count, where one is"
     if output.kind == "multi-class":
         yield from faults_of_classes(findings)
+
+
+def faults_of_keys(weights: WeightsSection) -> Iterator[str]:
+    """Yield which keys of the weights belong to another kind."""
+    for key, kinds in KEYS_OF_KINDS.items():
+        if getattr(weights, key) and weights.kind not in kinds:
+            yield f"weights.{key}: the kind is {weights.kind}; it belongs to {', '.join(kinds)}"
 
 
 def faults_of_indices(indices: Sequence[int | None], count: int | None) -> Iterator[str]:

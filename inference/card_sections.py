@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from inference.terminology import fault_of_code
 from inference.types import Code, Finding
@@ -99,11 +100,18 @@ class FindingSection(FindingText):
         return Finding(self.name, self.code.code(), self.site.code(), self.threshold, self.references)
 
 
+def digest(value: str) -> str:
+    """Return a sha256 in small letters; some programs print it in capitals. Raises ValueError for another text."""
+    if not re.fullmatch("[0-9a-fA-F]{64}", value):
+        raise ValueError(f"{value!r}: 64 hexadecimal digits, as sha256sum prints them")
+    return value.lower()
+
+
 class FileSection(Section):
     """A file of the model folder; it is used only if it is this one."""
 
     file: Annotated[str, Field(pattern=r"^[\w.-]+$")]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, AfterValidator(digest)]
 
 
 class WeightsSection(FileSection):

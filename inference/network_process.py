@@ -22,7 +22,6 @@ from inference.isolation import end_pool, new_pool
 from inference.models import Model, VolumeModel, load_any
 from inference.models.check import faults_of_folder
 from inference.models.port import Grid, Outputs
-from inference.models.probe import grid_of
 
 AnyModel = Model | VolumeModel
 Floats = NDArray[np.float32]
@@ -53,9 +52,12 @@ def loaded(place: Place) -> AnyModel:
 
 
 def described(place: Place) -> AnyModel:
-    """Return a model without its network."""
+    """Return a model without its network; raises ModelError where it does not answer its golden film rightly."""
     model = loaded(place)
-    declared: Any = Declared(grid_of(model.network), model.network.outputs)
+    # Here and not where every model is loaded: the node asks by itself, and again, and a new film may be recorded.
+    if fault := model.golden_fault():
+        raise ModelError(f"{place[0]}: {fault}")
+    declared: Any = Declared(model.network.grid, model.network.outputs)
     return replace(model, network=declared)
 
 
@@ -80,7 +82,8 @@ class NetworkProcess:
         Raises
         ------
         ModelError
-            As `load_any`; also a network that ends the process, or does not answer while it is loaded.
+            As `load_any`; also a wrong answer to the golden film, and a network that ends the process or does not
+            answer while it is loaded.
         """
         try:
             model = self._asked(described, LOADING_S)
@@ -124,7 +127,7 @@ class NetworkProcess:
 
 
 def faults_apart(folder: Path, device: str, limit_s: float = LOADING_S) -> list[str]:
-    """Return everything that is wrong with a model folder, also that its network ends its process or never ends."""
+    """Return what is wrong with a model folder, all at once, also that its network ends its process or never ends."""
     pool = new_pool()
     try:
         return pool.submit(faults_in, folder, device).result(limit_s)
@@ -137,7 +140,7 @@ def faults_apart(folder: Path, device: str, limit_s: float = LOADING_S) -> list[
 
 
 def faults_in(folder: Path, device: str) -> list[str]:
-    """Return everything that is wrong with a model folder."""
+    """Return what is wrong with a model folder, all at once."""
     return list(faults_of_folder(folder, device))
 
 

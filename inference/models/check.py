@@ -1,4 +1,4 @@
-"""Everything that is wrong with a model folder, at once."""
+"""What is wrong with a model folder, all at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pydantic import ValidationError
 
 from inference.atlas import Atlas
 from inference.card import CARD_NAME, CardFile, judged, read_table
+from inference.card_rules import CONTRADICTING, contradictions
 from inference.card_sections import FileSection
+from inference.card_stand_in import sound_part
 from inference.errors import ModelError
 from inference.models.device import faults_of_device
 from inference.models.folder import model_of, network_of, require_file, require_kind
@@ -26,10 +28,24 @@ RECIPE = "recipe.toml"
 DOCUMENTS = ("evaluation.json", "README.md")
 # Tables of the card that name a file.
 WEIGHTS, ATLAS, GOLDEN = "weights", "atlas", "golden"
+# Keys of a card without which faults of these names cannot be told.
+TOGETHER: Mapping[str, frozenset[str]] = {
+    "input": frozenset({"input.kind", "input.channels", "input.side", "input.size"}),
+    "findings": frozenset({"findings.index", "output.count"}),
+    "explanation": frozenset({"explanation.method"}),
+}
+# Those that say how large a golden film is and how many scores it has, and those that decide on its scores.
+MEASURED = TOGETHER["input"] | {"findings.index"}
+SCORING = CONTRADICTING | {"findings.operating_point", "output.values"}
 
 
 def faults_of_folder(folder: Path, device: str = "cpu") -> Iterator[str]:
-    """Yield everything that is wrong with a model folder; only a card that is no TOML hides the rest."""
+    """Yield what is wrong with a model folder: everything that can be told before another fault is mended.
+
+    Hidden stay: all but the documents by a card that is no TOML; a rule between keys of one table by a fault of one of
+    them; what a file holds by its digest; the network by a machine, a kind or a file of weights that is not right, and
+    by an image that it does not take; the answer to the golden film by what decides which scores it gives.
+    """
     yield from (f"{folder}: {fault}" for fault in faults_of_documents(folder))
     try:
         table = read_table(folder)
@@ -50,37 +66,48 @@ def faults_of_documents(folder: Path) -> Iterator[str]:
 
 def faults_of_parts(folder: Path, table: Mapping[str, Any], device: str) -> list[str]:
     """Return what is wrong with card, device and files, each judged as far as those that it needs are sound."""
-    card, faults = judged(table)
+    _, faults = judged(table)
     said = [f"{CARD_NAME}: {fault}" for fault in faults]
     runtime = attempt(said, lambda: Runtime(device))
     files = sound_files(folder, table, said)
     atlas = attempt(said, lambda: Atlas.load(files[ATLAS])) if ATLAS in files else None
     golden = attempt(said, lambda: Golden.load(files[GOLDEN])) if GOLDEN in files else None
-    strange = list(faults_of_golden(golden, card)) if golden and card else []
+    card, replaced = sound_part(table, CardFile)
+    strange = list(faults_of_golden(golden, card)) if golden and card and not replaced & MEASURED else []
     said += strange
-    tried = stand_in(table) if card is None or faults else card
-    lacking = faults_of_device(tried, runtime) if tried and runtime else []
+    lacking = faults_of_device(card, runtime) if card and runtime else []
     said += lacking
-    if tried is None or runtime is None or lacking or WEIGHTS not in files:
+    if card is None or runtime is None or lacking or WEIGHTS not in files or weights_replaced(replaced):
         attempt(said, lambda: require_kind(kind_in(table)))
         return said
-    network = attempt(said, lambda: network_of(folder, tried, runtime))
+    is_asked = not strange and not replaced & SCORING and not list(contradictions(card.findings, card.output))
+    found = faults_of_network(folder, card, runtime, atlas, golden if is_asked else None)
+    return said + [fault for fault in found if is_known(fault, replaced)]
+
+
+def faults_of_network(
+    folder: Path, card: CardFile, runtime: Runtime, atlas: Atlas | None, golden: Golden | None
+) -> list[str]:
+    """Return what is wrong with a network beside its card; atlas and golden film are None where they tell nothing."""
+    said: list[str] = []
+    network = attempt(said, lambda: network_of(folder, card, runtime))
     if network is not None:
-        model = model_of(tried, network, atlas, None if strange or tried is not card else golden)
-        said += attempt(said, lambda: list(faults_of_model(model, tried))) or []
+        model = model_of(card, network, atlas, golden)
+        said += attempt(said, lambda: list(faults_of_model(model, card))) or []
     return said
 
 
-def stand_in(table: Mapping[str, Any]) -> CardFile | None:
-    """Return a card that says of file and input what a faulty one does, and nothing of findings.
+def is_known(fault: str, replaced: frozenset[str]) -> bool:
+    """True for a fault of what a card says, not of what stands for it."""
+    key = fault.partition(":")[0]
+    if key.endswith(".operating_point"):  # with the name of the finding before it
+        return "findings.operating_point" not in replaced
+    return key not in replaced and not TOGETHER.get(key, frozenset()) & replaced
 
-    So that a wrong code does not hide that the network takes another image. None where these are faulty too.
-    """
-    kept = {name: table[name] for name in (WEIGHTS, "input", "device") if name in table}
-    code = {"value": "0", "scheme": "99STANDIN", "meaning": "Any"}
-    finding = {"name": "any", "code": code, "site": code, "threshold": 0.5, "index": 0}
-    card, faults = judged({"name": "any", "version": "0", "intended_use": "None", "findings": [finding], **kept})
-    return None if faults else card
+
+def weights_replaced(replaced: frozenset[str]) -> bool:
+    """True where a card does not say how its file is read."""
+    return any(key.partition(".")[0] == WEIGHTS for key in replaced)
 
 
 def attempt(said: list[str], made: Callable[[], Made]) -> Made | None:

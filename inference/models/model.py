@@ -95,6 +95,13 @@ class Classifier(Generic[Preparing]):
         """Return what each film of a batch comes to; see `predict`."""
         return [self._answer(outputs, index) for index in range(films)]
 
+    def golden_fault(self) -> str | None:
+        """Return how the golden film is answered otherwise than its file says, None where it is not or is none."""
+        if self.golden is None:
+            return None
+        (answer,) = self.predict([self.golden.film])
+        return self.golden.mismatch(answer)
+
     def _answer(self, outputs: Outputs, index: int) -> Answer | FilmError:
         """Return what one film of a batch comes to."""
         own = outputs.of(index)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from inference.card import CardFile
 from inference.errors import InvalidCardError, ModelError
-from inference.models.port import Grid, Outputs, Runtime
+from inference.models.onnx_tensors import has_external_data
+from inference.models.port import Grid, Outputs, Runtime, by_film
 
 # Since 1.29 the runtime keeps a device identifier and events about its models in the home folder, and sends them
 # to its maker. Read once, when it is imported: nothing is created, kept or sent
@@ -29,6 +30,12 @@ onnxruntime.disable_telemetry_events()
 Floats = NDArray[np.float32]
 
 INPUT, OUTPUTS = "films", ("logits", "cams", "embedding")
+# Numbers in which a graph takes films, as the runtime calls them.
+TYPES: Mapping[str, type[np.floating[Any]]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+}
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
@@ -63,9 +70,11 @@ class OnnxNetwork:
     running: dict[int, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        require_whole(self.path)
         session = self._started()
         object.__setattr__(self, "session", session)
         self._require_names()
+        self._require_type()
 
     def _started(self) -> onnxruntime.InferenceSession:
         runtime = Runtime(self.device, self.threads)
@@ -76,6 +85,8 @@ class OnnxNetwork:
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # The format that was looked through; otherwise the runtime guesses by name.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             session = onnxruntime.InferenceSession(
                 self.path, options, providers=[(provider, provider_options(runtime))]
@@ -99,6 +110,12 @@ class OnnxNetwork:
                 f"and, if it has them, {' and '.join(OUTPUTS[1:])}, or what [weights.names] calls them"
             )
 
+    def _require_type(self) -> None:
+        (taken,) = self.session.get_inputs()
+        if taken.type not in TYPES:
+            rule = "float32, float16 or float64"
+            raise InvalidCardError(f"{self.path.name}: {taken.name}: {taken.type}; the rule is {rule}")
+
     @property
     def grid(self) -> Grid | None:
         """Shape of one film or volume that the graph takes."""
@@ -119,15 +136,17 @@ class OnnxNetwork:
             The runtime fails: memory, driver, or a graph that does not take the batch.
         """
         given = {key: self._named(key) for key in OUTPUTS if self._named(key) in self._graph_outputs}
+        batch = {self._named(INPUT): films.astype(self._type, copy=False)}
         options = self.running[get_ident()] = onnxruntime.RunOptions()
         try:
-            values = self.session.run(list(given.values()), {self._named(INPUT): films}, options)
+            values = self.session.run(list(given.values()), batch, options)
+            outputs = Outputs(**{key: np.asarray(each, np.float32) for key, each in zip(given, values, strict=True)})
         except Exception as error:  # the runtime raises a dozen unrelated types
             said = str(error).splitlines()[0]
             raise ModelError(f"{self.path.name}: ONNX Runtime failed on {self.device}: {said}") from error
         finally:
             del self.running[get_ident()]
-        return Outputs(**dict(zip(given, values, strict=True)))
+        return outputs._replace(logits=by_film(outputs.logits, len(films)))
 
     def end(self, thread: int) -> None:
         """Let the run that a thread waits for, if any, raise before its next operation."""
@@ -135,11 +154,36 @@ class OnnxNetwork:
             options.terminate = True
 
     @property
+    def _type(self) -> type[np.floating[Any]]:
+        return TYPES[self.session.get_inputs()[0].type]
+
+    @property
     def _graph_outputs(self) -> set[str]:
         return {each.name for each in self.session.get_outputs()}
 
     def _named(self, key: str) -> str:
         return self.names.get(key, key)
+
+
+def require_whole(path: Path) -> None:
+    """Raise for a graph that keeps tensors in another file.
+
+    Raises
+    ------
+    InvalidCardError
+        It does; whether that file is there is not asked.
+    ModelError
+        The file is no ONNX.
+    """
+    try:
+        is_parted = has_external_data(path.read_bytes())
+    except ValueError as error:
+        raise ModelError(f"{path.name}: no ONNX: damaged, or another format ({error})") from error
+    if is_parted:
+        raise InvalidCardError(
+            f"{path.name}: keeps weights in another file, of which the card has no digest; the rule is one file: "
+            "save it without external data"
+        )
 
 
 def provider_options(runtime: Runtime) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,11 +87,11 @@ class Network(Protocol):
 
     @property
     def grid(self) -> Grid | None:
-        """Shape of one film, (channels, rows, columns), or volume, None where the network does not say."""
+        """Shape of one film, (channels, rows, columns), or volume; None where it is known only when it is run."""
 
     @property
     def outputs(self) -> int | None:
-        """Number of outputs of a film, None where the network does not say."""
+        """Number of outputs of a film; None where it is known only when it is run."""
 
     def run(self, films: Floats) -> Outputs:
         """Return what the network says of a batch.
@@ -108,15 +108,6 @@ class Network(Protocol):
         """
 
 
-@runtime_checkable
-class TellsGrid(Protocol):
-    """A network that says what it takes before it is run."""
-
-    @property
-    def grid(self) -> Grid | None:
-        """Shape of one film, (channels, rows, columns), or volume; None where its file leaves that open."""
-
-
 def named_outputs(values: list[Floats], films: int, source: str) -> Outputs:
     """Return what a program gives in order: logits, then maps and embedding if it has them.
 
@@ -127,7 +118,12 @@ def named_outputs(values: list[Floats], films: int, source: str) -> Outputs:
     """
     if not 1 <= len(values) <= 3:
         raise ValueError(f"{source}: {len(values)} outputs; the rule is logits, maps and embedding in this order")
-    logits = values[0].reshape(films, -1) if values[0].ndim < 2 else values[0]
+    logits = by_film(values[0], films)
     if logits.ndim != 2 or len(logits) != films:
         raise ValueError(f"{source}: logits of shape {logits.shape} for {films} films; the rule is (films, outputs)")
     return Outputs(logits, *values[1:])
+
+
+def by_film(logits: Floats, films: int) -> Floats:
+    """Return logits, (films, outputs), of what may come without an axis for one output or one film."""
+    return logits.reshape(films, -1) if logits.ndim < 2 and logits.size % films == 0 else logits

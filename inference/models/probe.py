@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,12 @@ from inference.card import CardFile
 from inference.errors import ModelError
 from inference.models.known_film import faults_of_golden
 from inference.models.model import Classifier
-from inference.models.port import Grid, Network, Outputs, TellsGrid
+from inference.models.port import Grid, Outputs
 from inference.preprocessing import scaled_channels
+from inference.serving.golden import Golden
+
+# Channels and lengths of one image.
+Lengths = tuple[int, ...]
 
 
 def contradictions(model: Classifier[Any], card: CardFile) -> Iterator[str]:
@@ -23,29 +28,36 @@ def contradictions(model: Classifier[Any], card: CardFile) -> Iterator[str]:
     if model.golden is not None:
         yield from faults_of_golden(model.golden, card)
     if not declared:
-        yield from faults_of_outputs(model, card, tried(model, card))
+        yield from faults_of_outputs(model, card, tried(model, card, card.input.grid))
 
 
 def faults_of_model(model: Classifier[Any], card: CardFile) -> Iterator[str]:
-    """Yield the contradictions of a model, and what makes it useless besides."""
+    """Yield the contradictions of a model, and what makes it useless besides.
+
+    A network that says which image it takes is tried on that one, whatever the card says: a wrong side hides no map
+    that is missing. Nothing more is told of one that takes volumes where the card has films, or fails on a black image.
+    """
     declared = faults_declared(model, card)
     yield from declared
-    if declared:
+    grid = grid_tried(card, model.network.grid)
+    if grid is None:
         return
     try:
-        faults = list(faults_of_outputs(model, card, tried(model, card)))
+        given = tried(model, card, grid)
     except ModelError as error:
         yield str(error)
         return
+    faults = [fault for fault in faults_of_outputs(model, card, given) if fault not in declared]
     yield from faults
-    for name, films in (("a black image", black(card)), ("one from black to white", ramp(card))):
-        found = faults_of_values(model, films, has_shape=not faults)
+    is_scored = not list(faults_of_logits(card, given))
+    for name, films in (("a black image", black(card, grid)), ("one from black to white", ramp(card, grid))):
+        found = faults_of_values(model, films, is_scored=is_scored)
         yield from (f"the network, on {name}: {fault}" for fault in found)
-    if not faults:
-        yield from faults_of_answer(model)
+    if is_scored and model.golden is not None and model.golden.tensor.shape == grid:
+        yield from faults_of_answer(model, model.golden, card)
 
 
-def faults_of_values(model: Classifier[Any], films: NDArray[np.float32], *, has_shape: bool) -> Iterator[str]:
+def faults_of_values(model: Classifier[Any], films: NDArray[np.float32], *, is_scored: bool) -> Iterator[str]:
     """Yield why no score can be made of what the network says of a film."""
     try:
         given = model.network.run(films).of(0)
@@ -54,58 +66,62 @@ def faults_of_values(model: Classifier[Any], films: NDArray[np.float32], *, has_
         return
     if not given.is_finite:
         yield "not every value is finite, and a score is made of finite ones"
-    elif has_shape and (fault := model.scoring.fault(given.logits)):
+    elif is_scored and (fault := model.scoring.fault(given.logits)):
         yield f"output.values: {fault}"
 
 
-def faults_of_answer(model: Classifier[Any]) -> Iterator[str]:
-    """Yield how the model answers its golden film otherwise than the file says."""
-    if model.golden is None:
-        return
+def faults_of_answer(model: Classifier[Any], golden: Golden, card: CardFile) -> Iterator[str]:
+    """Yield how the model answers its golden film otherwise than the file says; maps that are none are told already."""
     try:
-        (answer,) = model.predict([model.golden.film])
+        outputs = model.outputs([golden.film])
     except ModelError as error:
         yield f"golden film: {error}"
         return
-    if mismatch := model.golden.mismatch(answer):
+    if card.explanation is not None and list(faults_of_maps(card, outputs)):
+        outputs, golden = outputs._replace(cams=None), replace(golden, peaks=golden.peaks[:0])
+    if model.atlas is not None and list(faults_of_embedding(outputs, len(model.atlas.mean))):
+        outputs = outputs._replace(embedding=None)
+    (answer,) = model.answers(outputs, 1)
+    if mismatch := golden.mismatch(answer):
         yield mismatch
 
 
 def faults_declared(model: Classifier[Any], card: CardFile) -> list[str]:
     """Return what the network says of itself otherwise than the card does."""
-    return [*faults_of_grid(card, grid_of(model.network)), *faults_of_count(card, model.network.outputs)]
+    return [*faults_of_grid(card, model.network.grid), *faults_of_count(card, model.network.outputs)]
 
 
-def tried(model: Classifier[Any], card: CardFile) -> Outputs:
+def tried(model: Classifier[Any], card: CardFile, grid: Lengths) -> Outputs:
     """Return what the network says of a black image; raises ModelError where it does not take one."""
     try:
-        return model.network.run(black(card))
+        return model.network.run(black(card, grid))
     except ModelError as error:
-        raise ModelError(
-            f"input: {card.input.kind} of {card.input.grid}, and the network fails on it: {error}"
-        ) from error
+        raise ModelError(f"input: {card.input.kind} of {grid}, and the network fails on it: {error}") from error
 
 
-def grid_of(network: Network) -> Grid | None:
-    """Return what a network says that it takes."""
-    return network.grid if isinstance(network, TellsGrid) else None
+def grid_tried(card: CardFile, taken: Grid | None) -> Lengths | None:
+    """Return the image that a network is tried on: the one that it takes, where it says; None for films as volumes."""
+    own = card.input.grid
+    if taken is not None and len(taken) != len(own):
+        return None
+    return own if taken is None else tuple(each or length for each, length in zip(taken, own, strict=True))
 
 
-def black(card: CardFile) -> NDArray[np.float32]:
+def black(card: CardFile, grid: Lengths) -> NDArray[np.float32]:
     """Return a batch of one black image as the network takes it."""
-    return film_of(card, np.zeros(card.input.grid[1:], np.float32))
+    return film_of(card, grid[0], np.zeros(grid[1:], np.float32))
 
 
-def ramp(card: CardFile) -> NDArray[np.float32]:
+def ramp(card: CardFile, grid: Lengths) -> NDArray[np.float32]:
     """Return a batch of one image whose columns go from black to white, as the network takes it."""
-    lengths = card.input.grid[1:]
-    return film_of(card, np.broadcast_to(np.linspace(0.0, 1.0, lengths[-1], dtype=np.float32), lengths))
+    return film_of(card, grid[0], np.broadcast_to(np.linspace(0.0, 1.0, grid[-1], dtype=np.float32), grid[1:]))
 
 
-def film_of(card: CardFile, levels: NDArray[np.float32]) -> NDArray[np.float32]:
+def film_of(card: CardFile, channels: int, levels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return a batch of one image of levels in [0, 1] as the network takes it."""
-    scaled = scaled_channels(levels, card.input.grid[0], *card.input.scaling())
-    return np.ascontiguousarray(scaled[np.newaxis], np.float32)
+    # For channels that the card does not have it says no scaling.
+    scaling = card.input.scaling() if channels == card.input.channels else (0.0, 1.0)
+    return np.ascontiguousarray(scaled_channels(levels, channels, *scaling)[np.newaxis], np.float32)
 
 
 def faults_of_grid(card: CardFile, taken: Grid | None) -> Iterator[str]:
@@ -139,14 +155,19 @@ def faults_of_count(card: CardFile, given: int | None) -> Iterator[str]:
 
 def faults_of_outputs(model: Classifier[Any], card: CardFile, given: Outputs) -> Iterator[str]:
     """Yield what the network gives in a shape that the card does not promise."""
-    if given.logits.ndim != 2:
-        yield f"the network gives logits of shape {given.logits.shape}; the rule is (films, outputs)"
-        return
-    yield from faults_of_count(card, given.logits.shape[1])
-    if card.explanation is not None:
+    yield from faults_of_logits(card, given)
+    if given.logits.ndim == 2 and card.explanation is not None:
         yield from faults_of_maps(card, given)
     if model.atlas is not None:
         yield from faults_of_embedding(given, len(model.atlas.mean))
+
+
+def faults_of_logits(card: CardFile, given: Outputs) -> Iterator[str]:
+    """Yield why findings cannot be read from what the network gives."""
+    if given.logits.ndim == 2:
+        yield from faults_of_count(card, given.logits.shape[1])
+    else:
+        yield f"the network gives logits of shape {given.logits.shape}; the rule is (films, outputs)"
 
 
 def faults_of_maps(card: CardFile, given: Outputs) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ Weights = dict[str, Tensor]
 # Where training programs keep the weights among other things, and what they put before each name.
 NESTS = ("state_dict", "model_state_dict", "model")
 PREFIXES = ("module.", "model.", "net.", "_orig_mod.")
+# Names that a fault tells of many.
+FEW = 3
 
 
 def network(path: Path, card: CardFile, runtime: Runtime) -> ProgramNetwork:
@@ -124,10 +126,35 @@ def fitted(architecture: str, weights: Weights, source: str) -> nn.Module:
     try:
         module.load_state_dict(weights)
     except RuntimeError as error:
-        faults = [line.strip() for line in str(error).splitlines()[1:]]
-        said = faults[0][:200] if faults else str(error)
+        said = differences(module, weights) or next(iter(str(error).splitlines()), "torch does not take them")
         raise InvalidCardError(f"weights.architecture: {architecture} differs from {source}: {said}") from error
     return module.eval()
+
+
+def differences(module: nn.Module, weights: Weights) -> str:
+    """Return how many tensors are missing, too many or of another shape, with the names of a few."""
+    own = module.state_dict()
+    misshapen = [name for name, each in own.items() if name in weights and weights[name].shape != each.shape]
+    fitting = {name: each for name, each in weights.items() if name not in misshapen}
+    # Torch knows what may be absent: counters of batches in files of its first versions.
+    names = module.load_state_dict(fitting, strict=False)
+    shapes = [f"{name}: {lengths(weights[name])}, not {lengths(own[name])}" for name in misshapen]
+    told = {
+        "tensors missing": [name for name in names.missing_keys if name not in misshapen],
+        "too many": names.unexpected_keys,
+        "of another shape": shapes,
+    }
+    return "; ".join(f"{len(each)} {what} ({few(each)})" for what, each in told.items() if each)
+
+
+def few(names: Sequence[str]) -> str:
+    """Return the first of some names, each whole."""
+    return ", ".join([*names[:FEW], *(["…"] if len(names) > FEW else [])])
+
+
+def lengths(tensor: Tensor) -> str:
+    """Return the shape of a tensor in words."""
+    return " × ".join(map(str, tensor.shape)) or "one number"
 
 
 def first_convolution(module: nn.Module) -> tuple[str, nn.Conv2d | nn.Conv3d]:

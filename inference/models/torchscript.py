@@ -17,7 +17,7 @@ from torch import Tensor
 from inference.card import CardFile
 from inference.card_sections import GRAD_CAM
 from inference.errors import InvalidCardError, ModelError
-from inference.models.port import Outputs, Runtime, named_outputs
+from inference.models.port import Grid, Outputs, Runtime, named_outputs
 from inference.models.torch_device import failures_named, started_device, tensors_in
 from inference.serving.cuda import Runner, runner_on
 
@@ -55,6 +55,11 @@ class TorchScriptNetwork:
             raise ModelError(f"{self.path.name}: no TorchScript: damaged, or another format") from error
         object.__setattr__(self, "module", module.eval())
         object.__setattr__(self, "runner", runner_on(self.device, self.module, self._forward, self.precision))
+
+    @property
+    def grid(self) -> Grid | None:
+        """None: a script does not say."""
+        return None
 
     @property
     def outputs(self) -> int | None:

@@ -122,7 +122,7 @@ def in_precision(folder: Path, card: CardFile, runtime: Runtime, name: str, film
     """Return a model in a precision as it was measured; None where it does not run or fails its golden film."""
     try:
         model = film_model(folder, card, runtime, name)
-        if model.golden and model.golden.mismatch(model.predict([model.golden.film])[0]):
+        if model.golden_fault():
             return None
         return measured(model, name, films)
     except ModelError:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from inference.card import CARD_NAME
 from inference.errors import InvalidCardError
-from inference.film import read_film
+from inference.isolation import prepared_film
 from inference.models.folder import load_model, sha256_of
 from inference.serving.golden import Golden
 
@@ -26,10 +26,10 @@ def record_golden(folder: Path, film: Path) -> Golden:
     ModelError
         The model cannot be loaded.
     FilmError
-        The film cannot be read, or the model refuses it.
+        The film cannot be read, or the model refuses it, by its header or by its pixels.
     """
     model = load_model(folder)
-    golden = Golden.record(model, model.prepare(read_film(film)))
+    golden = Golden.record(model, prepared_film(film, model.guard, model.preprocessing))
     golden.save(folder / FILE)
     write_section(folder, "golden", [f'file = "{FILE}"', f'sha256 = "{sha256_of(folder / FILE)}"'])
     return golden

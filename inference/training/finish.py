@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
+from inference.errors import FilmError, MissingDataError
 from inference.figures import Outcome
 from inference.films import ADULTS, CHILDREN
-from inference.models import Answer
+from inference.models import Model
 from inference.models.folder import load_model, sha256_of
 from inference.scoring import sigmoid
 from inference.serving.golden import Golden
@@ -51,12 +52,28 @@ def write_card(recipe: Recipe, decided: Decided, out: Path, beside: list[str]) -
 
 
 def record_golden(validation: FilmPool, out: Path) -> None:
-    """Write the golden film: the first one of the validation split with the finding that the model reads."""
+    """Write the golden film: the first one of the validation split with the finding that the model reads.
+
+    Raises
+    ------
+    MissingDataError
+        It reads none of them.
+    """
     model = load_model(out)
-    films = (index for index, film in enumerate(validation.films) if film.target == 1.0)
-    prepared = (model.prepare(Radiograph(validation.film(index))) for index in films)
-    known = next(film for film in prepared if isinstance(model.predict([film])[0], Answer))
-    Golden.record(model, known).save(out / GOLDEN)
+    films = [index for index, film in enumerate(validation.films) if film.target == 1.0]
+    golden = next((each for index in films if (each := golden_of(model, validation.film(index)))), None)
+    if golden is None:
+        rule = "the golden film is one of them"
+        raise MissingDataError(f"validation: the model reads none of its {len(films)} films with the finding; {rule}")
+    golden.save(out / GOLDEN)
+
+
+def golden_of(model: Model, film: NDArray[np.float32]) -> Golden | None:
+    """Return a film with what a model says of it, None where the model refuses it."""
+    try:
+        return Golden.record(model, model.prepare(Radiograph(film)))
+    except FilmError:
+        return None
 
 
 def certain_by_population(pool: FilmPool) -> dict[str, NDArray[np.bool_]]:

@@ -15,6 +15,7 @@ from inference.cli import app
 from inference.errors import InvalidCardError
 from inference.models import load_any, load_model
 from inference.models.check import faults_of_folder
+from inference.models.folder import sha256_of
 from inference.scoring import Scoring, softmax
 from inference.terminology import fault_of_code
 
@@ -267,3 +268,18 @@ def test_a_range_is_what_black_and_white_become(tmp_path: Path) -> None:
 
     assert (3, 64, 64) == tensor.shape
     assert pytest.approx((-1024, 1024), abs=1e-2) == (tensor.min(), tensor.max())
+
+
+def test_a_digest_in_capitals_is_the_same_digest(tmp_path: Path) -> None:
+    folder = write_card(graph(tmp_path), "m.onnx", "onnx", TWO)
+    digest = sha256_of(folder / "m.onnx")
+
+    assert [] == list(faults_of_folder(write_card(tmp_path, "m.onnx", "onnx", TWO, weights={"sha256": digest.upper()})))
+    assert digest == load_model(folder).card.digest
+
+
+@pytest.mark.parametrize("digest", ["", "abc", "g" * 64, "0" * 65])
+def test_what_is_no_digest_is_told_in_words(tmp_path: Path, digest: str) -> None:
+    (fault,) = faults_of_folder(write_card(graph(tmp_path), "m.onnx", "onnx", TWO, weights={"sha256": digest}))
+
+    assert f"card.toml: weights.sha256: {digest!r}: 64 hexadecimal digits, as sha256sum prints them" in fault

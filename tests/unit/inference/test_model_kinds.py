@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pytest
 from model_folders import CLASS_ACTIVATION, EFFUSION, FILM, GRAD_CAM, finding, write_card
 
 from inference.errors import InvalidCardError, ModelError
-from inference.models import load_any, load_model
+from inference.models import KINDS, load_any, load_model
+from inference.models.check import faults_of_folder
 
 torch = pytest.importorskip("torch")
 from safetensors.torch import save_file  # noqa: E402 - only with torch
@@ -61,6 +64,13 @@ def exported(module: nn.Module, path: Path, batch: int | None = None) -> Path:
     program = torch.export.export(module.eval(), (torch.zeros(batch or 2, 3, 64, 64),), dynamic_shapes=shapes)
     torch.export.save(program, path)
     return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_network_has_what_the_port_demands(kind: str) -> None:
+    made = get_type_hints(import_module(KINDS[kind]).network)["return"]
+
+    assert [] == [name for name in ("grid", "outputs", "run") if not hasattr(made, name)]
 
 
 @pytest.mark.parametrize("batch", [None, 1, 2])
@@ -202,7 +212,7 @@ def test_a_densenet_of_torchxrayvision_is_read_by_its_file(tmp_path: Path) -> No
         ("torchscript", "m.pt", "no TorchScript"),
         ("state-dict", "m.safetensors", "no file of weights"),
         ("state-dict", "m.pth", "m.pth: (damaged|no file of weights)"),
-        ("onnx", "m.onnx", "ONNX Runtime cannot load it"),
+        ("onnx", "m.onnx", "no ONNX: damaged, or another format"),
     ],
 )
 def test_truncated_weights_are_named(tmp_path: Path, kind: str, name: str, said: str) -> None:
@@ -292,6 +302,25 @@ def test_an_architecture_that_does_not_classify_is_refused_and_nothing_is_fetche
 
     with pytest.raises(InvalidCardError, match=f"'{architecture}' is one for {purpose}; the rule is"):
         load_model(folder)
+
+
+def test_weights_of_another_architecture_are_told_by_counts_and_whole_names(tmp_path: Path) -> None:
+    weights = resnet18(num_classes=2).state_dict()
+    weights["layer1.0.conv1.weight"] = torch.zeros(64, 64, 1, 1)
+    weights |= {f"extra.{number}": torch.zeros(1) for number in range(5)}
+    for name in ("layer4.1.bn2.weight", "layer4.1.bn2.running_var"):
+        del weights[name]
+    torch.save(weights, tmp_path / "m.pth")
+
+    (fault,) = faults_of_folder(
+        write_card(tmp_path, "m.pth", "state-dict", TWO, weights={"architecture": "resnet18"}),
+    )
+
+    assert fault.endswith(
+        "weights.architecture: resnet18 differs from m.pth: 2 tensors missing (layer4.1.bn2.weight, "
+        "layer4.1.bn2.running_var); 5 too many (extra.0, extra.1, extra.2, …); 1 of another shape "
+        "(layer1.0.conv1.weight: 64 × 64 × 1 × 1, not 64 × 64 × 3 × 3)"
+    )
 
 
 def test_levels_that_inception_changes_itself_are_given_by_the_card(tmp_path: Path) -> None:

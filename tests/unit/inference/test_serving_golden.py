@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from typer.testing import CliRunner
 
 from inference.cli import app
-from inference.errors import DigestMismatchError, InvalidCardError
+from inference.errors import DigestMismatchError, InvalidCardError, UnsuitableFilmError
 from inference.film import read_film
 from inference.models import DEFAULT_MODEL, Answer, Model, load_model
 from inference.models.folder import sha256_of
 from inference.models.port import Outputs
 from inference.serving.golden import Golden
+from inference.serving.recording import record_golden
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,10 @@ def golden(model: Model, clinical_film: Path) -> Golden:
 def folder(tmp_path: Path, golden: Golden) -> Path:
     """A model folder whose card names a golden film, whatever that of the shipped one names."""
     folder = Path(shutil.copytree(DEFAULT_MODEL, tmp_path / "model"))
+    return with_golden(folder, golden)
+
+
+def with_golden(folder: Path, golden: Golden) -> Path:
     golden.save(folder / "known.npz")
     card = (folder / "card.toml").read_text(encoding="utf-8").partition("[golden]")[0]
     section = f'\n[golden]\nfile = "known.npz"\nsha256 = "{sha256_of(folder / "known.npz")}"\n'
@@ -138,3 +144,28 @@ def test_a_film_that_cannot_be_read_becomes_no_golden_film(folder: Path, tmp_pat
 
     assert 2 == result.exit_code
     assert before == (folder / "card.toml").read_text(encoding="utf-8")
+
+
+def test_a_film_that_the_header_guard_refuses_becomes_no_golden_film(
+    folder: Path, tmp_path: Path, clinical_film: Path
+) -> None:
+    hand = dcmread(clinical_film)
+    hand.BodyPartExamined = "HAND"
+    hand.save_as(tmp_path / "hand.dcm")
+    before = (folder / "card.toml").read_text(encoding="utf-8")
+
+    with pytest.raises(UnsuitableFilmError, match="BodyPartExamined: "):
+        record_golden(folder, tmp_path / "hand.dcm")
+
+    assert before == (folder / "card.toml").read_text(encoding="utf-8")
+
+
+def test_predict_reads_nothing_with_a_model_that_answers_its_golden_film_otherwise(
+    folder: Path, golden: Golden, clinical_film: Path
+) -> None:
+    with_golden(folder, replace(golden, scores=1 - golden.scores))
+
+    result = CliRunner().invoke(app, ["predict", "--model", str(folder), str(clinical_film)])
+
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert f"{folder}: golden film: a score differs by 0." in result.stderr
