@@ -10,8 +10,8 @@ from pathlib import Path
 
 from rich.progress import Progress
 
+from inference.changes import CHANGES
 from inference.errors import FilmError
-from inference.evaluation.changes import CHANGES
 from inference.evaluation.embedding import Scatter, scatters_of
 from inference.evaluation.outcomes import operating_points, outcome_of, refusals
 from inference.evaluation.pointing import Pointed, pointed, pointing_of

@@ -24,7 +24,7 @@ class Case(NamedTuple):
     restored
         At its original aspect ratio, where the archive holds a square.
     change
-        Key of `inference.evaluation.changes.CHANGES`, None as it is.
+        Key of `inference.changes.CHANGES`, None as it is.
     """
 
     film: LabelledFilm

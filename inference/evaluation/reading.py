@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
+from inference.changes import changed
 from inference.errors import FilmError
-from inference.evaluation.changes import changed
 from inference.evaluation.populations import Case
 from inference.films import FilmFolder
 from inference.geometry import resized

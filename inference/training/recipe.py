@@ -111,6 +111,12 @@ class TeachingSection(Section):
         return tuple(dict.fromkeys((*self.recipes, *self.start)))
 
 
+class RefitSection(Section):
+    """The head fitted on when the features are learned; see `inference.training.refit`."""
+
+    penalty: Annotated[float, Field(gt=0)]  # of the squared change of the head, features in units of their spread
+
+
 class Recipe(Section):
     """Everything that a run depends on beside the data."""
 
@@ -124,6 +130,7 @@ class Recipe(Section):
     augmentation: AugmentationSection | None = None  # None: films as they are
     transplant: TransplantSection | None = None  # None: no region of one film is put on another
     teaching: TeachingSection | None = None  # None: learned from labels alone
+    refit: RefitSection | None = None  # None: the head stays as it was learned
     card: CardText
 
     @property

@@ -22,7 +22,8 @@ from inference.training.finish import certain_by_population, write_folder
 from inference.training.loop import Step, logits_of, trained
 from inference.training.network import FilmClassifier, Mirrored
 from inference.training.pool import FilmPool
-from inference.training.recipe import Recipe, read_recipe
+from inference.training.recipe import Recipe, RefitSection, read_recipe
+from inference.training.refit import refit
 from inference.training.teaching import Teaching, classifier_of
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -67,9 +68,13 @@ class Diary:
         self.losses.clear()
         loss = float(np.mean([value for name, value in curve.items() if name.endswith("_loss")]))
         if self.recipe.schedule.keep == "last" or loss < self.lowest:
-            weights = {name: each.contiguous() for name, each in classifier.state_dict().items()}
-            save_file(weights, self.checkpoint)
+            keep(classifier, self.checkpoint)
         self.lowest = min(self.lowest, loss)
+
+
+def keep(classifier: FilmClassifier, checkpoint: Path) -> None:
+    """Write weights where whoever goes on from them finds them."""
+    save_file({name: each.contiguous() for name, each in classifier.state_dict().items()}, checkpoint)
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,8 @@ class Trainer:
                 diary.epoch_done(0, classifier)
         if recipe.schedule.keep == "best":
             classifier.load_state_dict(load_file(self.out / CHECKPOINT))
+        if recipe.refit:
+            self._refit(recipe, recipe.refit, classifier, taught)
         self._write(recipe, classifier, (training, validation))
 
     def finish(self, checkpoint: Path) -> None:
@@ -121,9 +128,17 @@ class Trainer:
 
     def _taught(self, recipe: Recipe, training: FilmPool, teaching: Teaching | None) -> FilmPool:
         """Return training films with the targets of teachers that read each once; only who learns needs them."""
-        if teaching is None or not recipe.schedule.steps:
+        if teaching is None or not (recipe.schedule.steps or recipe.refit):
             return training
         return teaching.taught(training, recipe.augmented().aspect, recipe.seed, self.progress)
+
+    def _refit(self, recipe: Recipe, asked: RefitSection, classifier: FilmClassifier, taught: FilmPool) -> None:
+        """Fit the head on to what the network will see in serving, and keep the weights that come of it."""
+        features = classifier.features
+        classifier.features = Mirrored(features) if recipe.network.mirrored else features
+        refit(recipe, asked, classifier, taught, self.progress)
+        classifier.features = features
+        keep(classifier, self.out / CHECKPOINT)
 
     def _write(self, recipe: Recipe, classifier: FilmClassifier, pools: tuple[FilmPool, FilmPool]) -> None:
         self.out.mkdir(parents=True, exist_ok=True)

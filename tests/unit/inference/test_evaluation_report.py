@@ -17,10 +17,10 @@ from made_films import SEED, BrightnessNetwork, made_folder, training_log
 from rich.progress import Progress
 from typer.testing import CliRunner
 
+from inference.changes import CHANGES, changed
 from inference.cli import app
 from inference.errors import InvalidRecipeError, MissingDataError
 from inference.evaluation import Evaluation, Protocol, protocol_of
-from inference.evaluation.changes import CHANGES, changed
 from inference.evaluation.embedding import scatter
 from inference.evaluation.evaluation import Measured
 from inference.evaluation.words import calibrated

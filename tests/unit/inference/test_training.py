@@ -234,7 +234,7 @@ def written(path: Path, text: str) -> Path:
 def test_a_teacher_that_is_not_there_is_named(tmp_path: Path, chest_films: Path) -> None:
     recipe = RECIPE.with_name("pneumonia-lite0.toml")
 
-    with pytest.raises(MissingDataError, match=r"0 given.*teacher-makers\.toml, teacher-strangers\.toml"):
+    with pytest.raises(MissingDataError, match=r"0 given.*teacher-fine\.toml, teacher-both\.toml, teacher-makers\.toml"):
         Trainer(recipe, chest_films, tmp_path, Progress(disable=True)).run()
 
 
@@ -243,7 +243,7 @@ def test_the_recipes_of_teachers_lie_beside_the_recipes_that_name_them() -> None
     while named:
         recipe = read_recipe(RECIPE.with_name(name := named.pop()))
         met.add(name)
-        named += recipe.teaching.recipes if recipe.teaching else ()
+        named += recipe.teaching.named if recipe.teaching else ()
 
     assert "teacher-children.toml" in met
     assert met >= {path.name for path in RECIPE.parent.glob("teacher-*.toml")}

@@ -39,9 +39,10 @@ def noisy(film: Floats) -> Floats:
     return np.clip(film + noise, 0.0, 1.0).astype(np.float32)
 
 
+NARROWER, WIDER = "narrower by a sixth", "wider by a fifth"
 CHANGES: Mapping[str, Change] = {
-    "narrower by a sixth": cut(5 / 6, 1.0),
-    "wider by a fifth": cut(1.0, 5 / 6),
+    NARROWER: cut(5 / 6, 1.0),
+    WIDER: cut(1.0, 5 / 6),
     "larger by a seventh": cut(7 / 8, 7 / 8),
     "darker": lambda film: film ** np.float32(GAMMA),
     "lighter": lambda film: film ** np.float32(1.0 / GAMMA),
