@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from inference.errors import InvalidRecipeError
 from inference.films import ADULTS, BY_FILM, BY_SUBJECT, FilmFolder, LabelledFilm
+from inference.recipe_table import recipe_table
 
 RECIPE = "recipe.toml"
 DECIDES = "the seed and the protocol of a recipe decide which films are test films"
@@ -61,15 +61,11 @@ def protocol_of(model_folder: Path) -> Protocol:
     path = model_folder / RECIPE
     if not path.is_file():
         raise InvalidRecipeError(f"{path}: not found; {DECIDES}, so that no model is measured without it")
+    recipe = recipe_table(path)
     try:
-        recipe = tomllib.loads(path.read_text(encoding="utf-8"))
         return Protocol(int(recipe["seed"]), str(recipe.get("protocol", {}).get("split", BY_SUBJECT)))
     except KeyError as error:
         raise InvalidRecipeError(f"{path}: seed not found; {DECIDES}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidRecipeError(f"{path}: byte {error.start} is no UTF-8; a recipe is TOML, in UTF-8") from error
-    except OSError as error:
-        raise InvalidRecipeError(f"{path}: cannot be read ({error.strerror})") from error
     except (TypeError, AttributeError) as error:
         raise InvalidRecipeError(f"{path}: seed is a whole number, and protocol a table") from error
     except ValueError as error:

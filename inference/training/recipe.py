@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from inference.card import CardText, InputSection
 from inference.card_faults import faults_of
 from inference.errors import InvalidRecipeError
+from inference.recipe_table import recipe_table
 from inference.training.augmentation import Augmentation
 from inference.training.network import ARCHITECTURES
 
@@ -159,8 +159,6 @@ def read_recipe(path: Path) -> Recipe:
         The file is no TOML or breaks the schema; every fault is named.
     """
     try:
-        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Recipe.model_validate(recipe_table(path))
     except ValidationError as error:
         raise InvalidRecipeError(f"{path.name}: " + "; ".join(faults_of(error))) from error
-    except (OSError, ValueError) as error:
-        raise InvalidRecipeError(f"{path.name}: {error}") from error

@@ -234,7 +234,9 @@ def written(path: Path, text: str) -> Path:
 def test_a_teacher_that_is_not_there_is_named(tmp_path: Path, chest_films: Path) -> None:
     recipe = RECIPE.with_name("pneumonia-lite0.toml")
 
-    with pytest.raises(MissingDataError, match=r"0 given.*teacher-fine\.toml, teacher-both\.toml, teacher-makers\.toml"):
+    with pytest.raises(
+        MissingDataError, match=r"0 given.*teacher-fine\.toml, teacher-both\.toml, teacher-makers\.toml"
+    ):
         Trainer(recipe, chest_films, tmp_path, Progress(disable=True)).run()
 
 
@@ -314,6 +316,15 @@ def test_the_split_of_a_child_depends_on_the_subject_alone() -> None:
     first, second = ({"kaggle_split": "train", "group": "A", "file": name} for name in "xy")
 
     assert child_split(first, set(), 1) == child_split(second, set(), 1)
+
+
+def test_a_recipe_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_bytes(b"seed = 1 # \xff")
+
+    with pytest.raises(InvalidRecipeError, match=r"recipe\.toml: byte 11 is no UTF-8"):
+        read_recipe(tmp_path / "recipe.toml")
+    with pytest.raises(InvalidRecipeError, match="cannot be read"):
+        read_recipe(tmp_path / "absent.toml")
 
 
 def test_radiologists_are_believed_before_the_report() -> None:
