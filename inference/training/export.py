@@ -11,6 +11,15 @@ from inference.models.onnx import INPUT, OUTPUTS
 from inference.training.network import FilmClassifier
 
 
+def without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a graph without where each of its parts was written: paths of the machine that exported it."""
+    parts = (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer)
+    for each in (*parts, *model.graph.input, *model.graph.output):
+        each.ClearField("metadata_props")
+        each.ClearField("doc_string")
+    return model
+
+
 def export(classifier: FilmClassifier, side: int, path: Path) -> None:
     """Write the classifier as ONNX for any number of films of one size."""
     films = torch.zeros(2, 1, side, side)
@@ -22,4 +31,5 @@ def export(classifier: FilmClassifier, side: int, path: Path) -> None:
     if program is None:
         raise RuntimeError("torch.onnx.export returned no program")
     program.save(path, external_data=False)
+    onnx.save(without_traces(onnx.load(path)), path)
     onnx.checker.check_model(str(path), full_check=True)

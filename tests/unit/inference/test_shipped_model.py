@@ -55,6 +55,13 @@ def test_the_weights_are_small_enough_to_ship() -> None:
     assert (DEFAULT_MODEL / "model.onnx").stat().st_size < 25_000_000
 
 
+def test_the_weights_do_not_tell_where_they_were_exported() -> None:
+    graph = (DEFAULT_MODEL / "model.onnx").read_bytes()
+
+    assert b'File "' not in graph
+    assert b"site-packages" not in graph
+
+
 def test_the_figures_beside_the_weights_are_those_of_these_weights(model: Model) -> None:
     figures = json.loads((DEFAULT_MODEL / "evaluation.json").read_text(encoding="utf-8"))
 

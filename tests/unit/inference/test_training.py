@@ -92,6 +92,7 @@ def test_the_exported_graph_gives_what_the_network_gives(classifier: FilmClassif
     assert pytest.approx(expected.logits.numpy(), abs=1e-4) == given.logits
     assert pytest.approx(expected.cams.numpy(), abs=1e-3) == given.cams
     assert pytest.approx(expected.embedding.numpy(), abs=1e-4) == given.embedding
+    assert str(Path(__file__).parents[3]).encode() not in (tmp_path / "model.onnx").read_bytes()
 
 
 def short_recipe(folder: Path) -> Path:
