@@ -16,8 +16,10 @@ def test_an_error_names_a_folder_whose_name_looks_like_markup(tmp_path: Path, na
     # "m[/x]" is a folder within another, and closes a tag that was never opened.
     folder = tmp_path / name / "x]"
     folder.mkdir(parents=True)
+    film = tmp_path / "film.dcm"
+    film.touch()
 
-    result = CliRunner().invoke(app, ["predict", "--model", str(folder), str(tmp_path)])
+    result = CliRunner().invoke(app, ["predict", "--model", str(folder), str(film)])
 
     assert (2, True) == (result.exit_code, str(folder) in result.stderr)
 
