@@ -67,14 +67,14 @@ def test_an_answer_of_which_nothing_can_be_made_is_one_model_s_refusal(
 def test_why_a_model_fails_on_its_first_film_is_said_once(
     tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    predict = Model.predict
+    outputs = Model.outputs
 
-    def predicted(model, films):
+    def given(model, films):
         if model.card.name == "odd":
             raise ModelError("model.onnx: ONNX Runtime failed on cpu: the driver is gone")
-        return predict(model, films)
+        return outputs(model, films)
 
-    monkeypatch.setattr(Model, "predict", predicted)
+    monkeypatch.setattr(Model, "outputs", given)
     tables = table(copied(tmp_path, "sound")) + table(copied(tmp_path, "odd"), "required = false")
     with pipeline(tmp_path, tables) as running:
         _, refused = running.read([source], made_at=NOW, generation=1).readings
