@@ -15,6 +15,7 @@ from inference.allocator import keep_freed_memory
 from inference.errors import HANG, UnreadablePixelsError
 from inference.film import content_of, data_set, read_film
 from inference.guard import Guard
+from inference.pools import end_pool, widened
 from inference.preprocessing import PreparedFilm, Preprocessing
 from inference.series import require_series
 from inference.silence import silence_pydicom
@@ -66,7 +67,7 @@ def answer() -> None:
 
 def new_pool() -> ProcessPoolExecutor:
     """Return a pool of one process that shares no memory with this one."""
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), begin)
+    return widened(ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), begin))
 
 
 @dataclass
@@ -118,10 +119,3 @@ class DecodeProcess:
     def _renew(self) -> None:
         end_pool(self.pool)
         self.pool = new_pool()
-
-
-def end_pool(pool: ProcessPoolExecutor) -> None:
-    """End a pool with its processes, also one that comes to no end."""
-    for process in list((pool._processes or {}).values()):
-        process.kill()
-    pool.shutdown(wait=False, cancel_futures=True)

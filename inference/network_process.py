@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import HungError, ModelError
-from inference.isolation import end_pool, new_pool
+from inference.isolation import new_pool
 from inference.models import Model, VolumeModel, load_any
 from inference.models.check import faults_of_folder
 from inference.models.port import Grid, Outputs
+from inference.pools import end_pool
 
 AnyModel = Model | VolumeModel
 Floats = NDArray[np.float32]

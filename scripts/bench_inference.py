@@ -39,6 +39,7 @@ from inference.film import to_radiograph  # noqa: E402
 from inference.models import DEFAULT_MODEL, Model, load_model  # noqa: E402
 from inference.models.onnx import INPUT, OnnxNetwork  # noqa: E402
 from inference.models.port import Outputs  # noqa: E402
+from inference.pools import widened  # noqa: E402
 from inference.preprocessing import PreparedFilm, Preprocessing  # noqa: E402
 from inference.serving.service import DirectService, Service, service_of  # noqa: E402
 from inference.serving.watchdog import Watchdog  # noqa: E402
@@ -253,7 +254,7 @@ def preparing(bench: Bench, radiograph: Radiograph) -> ProcessPoolExecutor:
     """Return the processes that prepare: on a GPU so many as there are cores."""
     processes = 1 if bench.device == "cpu" else len(os.sched_getaffinity(0))
     held = (radiograph, bench.model.preprocessing)
-    return ProcessPoolExecutor(processes, get_context("spawn"), Preparing.begin, held)
+    return widened(ProcessPoolExecutor(processes, get_context("spawn"), Preparing.begin, held))
 
 
 def serving(bench: Bench, radiograph: Radiograph, films: int) -> tuple[Table, float]:

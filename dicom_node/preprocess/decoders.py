@@ -17,6 +17,7 @@ from typing import ParamSpec, TypeVar
 from dicom_node.observe.events import silence_libraries
 from dicom_node.parent import die_with_parent
 from inference.allocator import keep_freed_memory
+from inference.pools import end_pool, widened
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -65,7 +66,7 @@ class Decoders:
         except (BrokenProcessPool, TimeoutError) as error:
             raise DecoderDiedError from error
         finally:
-            _end(alone)
+            end_pool(alone)
 
     def warm(self) -> None:
         """Start the processes now, not at the first film.
@@ -85,22 +86,17 @@ class Decoders:
             if self._pool is broken:
                 self._pool = self._new_pool(self._processes)
         # Whoever else waits for it is told that it broke, and tries alone.
-        _end(broken)
+        end_pool(broken)
 
     def _new_pool(self, processes: int) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            processes,
-            mp_context=self._context,
-            initializer=_begin_process,
-            max_tasks_per_child=_TASKS_PER_PROCESS,
+        return widened(
+            ProcessPoolExecutor(
+                processes,
+                mp_context=self._context,
+                initializer=_begin_process,
+                max_tasks_per_child=_TASKS_PER_PROCESS,
+            )
         )
-
-
-def _end(pool: ProcessPoolExecutor) -> None:
-    """End a pool with its processes, also one that is stuck in a decoder."""
-    for process in list((pool._processes or {}).values()):
-        process.kill()
-    pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _begin_process() -> None:
