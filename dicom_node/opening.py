@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from dicom_node.deidentify.projection import projection
 from dicom_node.preprocess.decoders import Decoders
 from inference.errors import FilmError
-from inference.film import display_pixels, to_radiograph
+from inference.film import display_pixels, require_readable_size, to_radiograph
 from inference.guard import Guard
-from inference.image_pixel import require_size
 from inference.preprocessing import PreparedFilm, Preprocessing
 from inference.projection import allowed_attributes
 from structured_reports.port import Refusal
@@ -57,7 +56,7 @@ def open_film(path: Path, judge: Judge) -> Film | Refusal:
         header = pydicom.dcmread(path, stop_before_pixels=True)
         if refused := judge.guard.refusal(allowed_attributes(projection(header))):
             raise refused
-        require_size(header)
+        require_readable_size(header)
         radiograph = to_radiograph(projection(pydicom.dcmread(path)))
         return Film(judge.preprocessing.prepare(radiograph), display_pixels(radiograph))
     except FilmError as error:

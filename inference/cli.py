@@ -208,7 +208,7 @@ def check(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N: where the model is to run.")] = "cpu",
 ) -> None:
-    """Say everything that is wrong with a model folder, a line each; its network is tried, on its golden film too."""
+    """Say what is wrong with a model folder, a line each, all at once; its network is tried, on its golden film too."""
     faults = faults_apart(folder, device)
     for fault in faults:
         print(fault)

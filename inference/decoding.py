@@ -30,7 +30,7 @@ from pydicom.uid import (
 )
 
 from inference.errors import UnreadablePixelsError
-from inference.image_pixel import require_description, require_one_grey_frame
+from inference.image_pixel import require_description, require_lowest_bits, require_one_grey_frame
 from inference.twelve_bit import twelve_bit_values
 
 StoredValues = NDArray[Any]
@@ -76,6 +76,8 @@ def stored_values(dataset: Dataset) -> StoredValues:
     if syntax not in DECODERS:
         named = syntax.name if syntax.is_valid else "what is no UID"
         raise UnreadablePixelsError("syntax", f"TransferSyntaxUID: no decoder for {named}")
+    if syntax in NATIVE:
+        require_lowest_bits(dataset)
     return within_bits_stored(decoded(dataset, syntax), dataset)
 
 

@@ -9,6 +9,7 @@ InferenceError
 │   ├── UnreadablePixelsError
 │   └── UnsuitableFilmError
 ├── HungError                  ask again; it ended before its answer
+├── DecoderError               look at the machine: no process that decodes could be started
 ├── ListError                  correct the list of files
 ├── MissingExtraError          install the extra that the command needs
 └── TrainingError              correct the recipe or the data
@@ -47,6 +48,10 @@ class InvalidCardError(ModelError):
 
 class HungError(InferenceError):
     """A network did not come to an end, and was ended."""
+
+
+class DecoderError(InferenceError):
+    """No process that decodes could be started; no fault of a film."""
 
 
 class ListError(InferenceError):

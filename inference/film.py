@@ -49,6 +49,7 @@ def to_radiograph(dataset: Dataset) -> Radiograph:
     ----------
     * DICOM Standard, Part 4, Annex N.2: the grayscale transformations in their order
     """
+    require_readable_size(dataset)
     try:
         return shown_radiograph(dataset)
     except HEADER_FAULTS as error:
@@ -61,9 +62,16 @@ def header_fault(part: str, error: Exception) -> UnreadablePixelsError:
     return UnreadablePixelsError("pixels", reason)
 
 
+def require_readable_size(dataset: Dataset) -> None:
+    """Raise for an image without area, or one that no detector makes, and for a size that is none (`pixels`)."""
+    try:
+        require_size(dataset)
+    except HEADER_FAULTS as error:
+        raise header_fault("the image", error) from error
+
+
 def shown_radiograph(dataset: Dataset) -> Radiograph:
     """Return the radiograph of a data set whose elements have the form of the standard."""
-    require_size(dataset)
     values = stored_values(dataset)
     padding = padding_mask(values, dataset)
     if padding is not None and padding.all():

@@ -33,11 +33,12 @@ def displayed(values: StoredValues, padding: NDArray[np.bool_] | None, dataset: 
 
 def padding_mask(values: StoredValues, dataset: Dataset) -> NDArray[np.bool_] | None:
     """Return where the image is padded, or None where it is nowhere (PS3.3 C.7.5.1.1.2)."""
-    ends = [stored_number(dataset, keyword) for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
-    given = [end for end in ends if end is not None]
-    if ends[0] is None:
+    value = stored_number(dataset, "PixelPaddingValue")
+    if value is None:  # a limit alone limits nothing
         return None
-    padding: NDArray[np.bool_] = (values >= min(given)) & (values <= max(given))
+    limit = stored_number(dataset, "PixelPaddingRangeLimit")
+    low, high = (value, value) if limit is None else sorted((value, limit))
+    padding: NDArray[np.bool_] = (values >= low) & (values <= high)
     return padding if padding.any() else None
 
 
@@ -55,13 +56,20 @@ def stored_number(dataset: Dataset, keyword: str) -> int | None:
     if value in (None, "", b""):
         return None
     try:
-        number = int.from_bytes(value, "little") if isinstance(value, bytes) and len(value) == 2 else int(value)
+        number = int(two_bytes(value) if isinstance(value, bytes) else value)
     except (TypeError, ValueError) as error:
         raise no_number(keyword, "one number of VR US or SS") from error
     bits = int(dataset.BitsAllocated)
     if dataset.PixelRepresentation == 1:
         return number - (1 << bits) if number >= 1 << (bits - 1) else number
     return number + (1 << bits) if number < 0 else number
+
+
+def two_bytes(value: bytes) -> int:
+    """Return the number in two bytes; of another length they are none, whatever they spell."""
+    if len(value) != 2:
+        raise ValueError(f"{len(value)} bytes")
+    return int.from_bytes(value, "little")
 
 
 def modality_values(values: StoredValues, dataset: Dataset) -> Floats:
@@ -71,8 +79,8 @@ def modality_values(values: StoredValues, dataset: Dataset) -> Floats:
         return table.outputs(values)
     rescaled = values.astype(np.float32)
     slope, intercept = first_number(dataset, "RescaleSlope"), first_number(dataset, "RescaleIntercept")
-    if slope == 0.0:
-        raise UnreadablePixelsError("pixels", "RescaleSlope: 0; every value would be one (PS3.3 C.11.1.1.2)")
+    if slope == 0.0 and values.size and values.min() < values.max():  # an empty slice of a PET may have none
+        raise UnreadablePixelsError("pixels", "RescaleSlope: 0; every value would be one (PS3.3 C.11.1)")
     if slope not in (None, 1.0):
         rescaled *= np.float32(slope)
     if intercept:

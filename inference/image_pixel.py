@@ -56,13 +56,20 @@ def require_pixel_cell(dataset: Dataset) -> None:
     if not 1 <= stored <= allocated:
         reason = f"BitsStored: {stored}; it is 1 to BitsAllocated, which is {allocated} (PS3.5 8.1.1)"
         raise UnreadablePixelsError("pixels", reason)
-    high = dataset.get("HighBit")
-    if high not in (None, "", stored - 1):
-        reason = f"HighBit: {int(high)}; it is one less than BitsStored, which is {stored} (PS3.5 8.1.1)"
-        raise UnreadablePixelsError("pixels", reason)
     sign = int(dataset.PixelRepresentation)
     if sign not in (0, 1):
         raise UnreadablePixelsError("pixels", f"PixelRepresentation: {sign}; it is 0 or 1 (PS3.3 C.7.6.3)")
+
+
+def require_lowest_bits(dataset: Dataset) -> None:
+    """Raise for native values that do not lie in the lowest bits of their cells; a codestream says by itself where.
+
+    A high bit below the place that BitsStored gives it is a slip of the writer: the values lie where they always do.
+    """
+    high, stored = dataset.get("HighBit"), int(dataset.BitsStored)
+    if high not in (None, "") and int(high) >= stored:
+        reason = f"HighBit: {int(high)}; it is one less than BitsStored, which is {stored} (PS3.5 8.1.1)"
+        raise UnreadablePixelsError("pixels", reason)
 
 
 def require_one_grey_frame(dataset: Dataset) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from inference.allocator import keep_freed_memory
-from inference.errors import HANG, UnreadablePixelsError
+from inference.errors import HANG, DecoderError, UnreadablePixelsError
 from inference.film import content_of, data_set, read_film
 from inference.guard import Guard
 from inference.pools import end_pool, widened
@@ -25,6 +25,8 @@ Prepared = TypeVar("Prepared")
 
 # No film takes so long; what does has no end, or is made to have none.
 LIMIT_S = 120.0
+# A loaded machine imports the libraries in less.
+START_S = 120.0
 
 
 def prepared_film(file: Path, guard: Guard, preprocessing: Preprocessing) -> PreparedFilm:
@@ -76,6 +78,7 @@ class DecodeProcess:
 
     limit_s: float = LIMIT_S
     pool: ProcessPoolExecutor = field(default_factory=new_pool)
+    started: bool = field(default=False, init=False)
 
     @classmethod
     @contextmanager
@@ -104,9 +107,8 @@ class DecodeProcess:
         return self._run(prepared_series, files, guard, preprocessing)
 
     def _run(self, prepare: Callable[..., Prepared], *given: object) -> Prepared:
+        self._start()
         try:
-            # A process that is still to start takes seconds, which are no fault of a file.
-            self.pool.submit(answer).result()
             return self.pool.submit(prepare, *given).result(self.limit_s)
         except BrokenProcessPool as error:
             self._renew()
@@ -116,6 +118,17 @@ class DecodeProcess:
             reason = f"PixelData: not decoded after {self.limit_s:g} s; its decoder was ended"
             raise UnreadablePixelsError(HANG, reason) from error
 
+    def _start(self) -> None:
+        """Wait for a process that is still to start, which takes seconds: neither they nor its failure are a file's."""
+        if self.started:
+            return
+        try:
+            self.pool.submit(answer).result(START_S)
+        except (BrokenProcessPool, TimeoutError) as error:
+            self._renew()
+            raise DecoderError(f"decoder: its process did not start within {START_S:g} s, or ended there") from error
+        self.started = True
+
     def _renew(self) -> None:
         end_pool(self.pool)
-        self.pool = new_pool()
+        self.pool, self.started = new_pool(), False

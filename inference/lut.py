@@ -44,7 +44,7 @@ class LookupTable:
             raise UnreadablePixelsError("pixels", f"{name}: LUTDescriptor of three values and LUTData are required")
         count, first, bits = (int(part) for part in descriptor)
         if not 1 <= bits <= MOST_BITS:
-            raise UnreadablePixelsError("pixels", f"{name}: LUTDescriptor says {bits} bits; an entry has at most 16")
+            raise UnreadablePixelsError("pixels", f"{name}: LUTDescriptor says {bits} bits; an entry has 1 to 16")
         count = count or 1 << 16  # 0 stands for 65 536 (PS3.3 C.11.1.1)
         table = entry_values(entries, count)
         if table.size < count:

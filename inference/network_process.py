@@ -90,6 +90,9 @@ class NetworkProcess:
             model = self._asked(described, LOADING_S)
         except HungError as error:
             raise ModelError(f"{self.place[0]}: not loaded after {LOADING_S:g} s; its process was ended") from error
+        except ModelError:  # whoever asks again asks for the golden film again too
+            self.close()
+            raise
         self.grid, self.outputs = model.network.grid, model.network.outputs
         network: Any = self
         return replace(model, network=network)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from io import BytesIO
 from typing import Any
 
@@ -21,9 +21,13 @@ from inference.errors import UnreadablePixelsError
 from inference.image_pixel import require_plausible_size
 from inference.types import Radiograph
 
-SIGNATURES: Mapping[bytes, type[ImageFile]] = {b"\x89PNG": PngImageFile, b"\xff\xd8\xff": JpegImageFile}
+PNG, JPEG = b"\x89PNG", b"\xff\xd8\xff"
+SIGNATURES: Mapping[bytes, type[ImageFile]] = {PNG: PngImageFile, JPEG: JpegImageFile}
 # How libjpeg begins what it says of damage that it bridges with whatever comes out (jerror.h).
 DAMAGE = (b"Corrupt JPEG data", b"Premature end of JPEG file")
+# Padding between the parts of a header is skipped and harms nothing; before the markers of restarts and of the end of
+# the image it is what is left of a scan that the decoder lost its way in.
+SKIPPED = re.compile(rb"Corrupt JPEG data: \d+ extraneous bytes before marker 0x(?!d[0-9])")
 _STANDARD_ERROR = 2
 # The standard error belongs to the whole process: of two threads each would take away what the other is told.
 _ONE_AT_A_TIME = threading.Lock()
@@ -64,14 +68,16 @@ def picture_size(content: bytes) -> tuple[int, int]:
 def decoded_picture(content: bytes) -> NDArray[Any]:
     """Return the values of a PNG or JPEG stream; raises UnreadablePixelsError where it is damaged (`pixels`)."""
     said: list[bytes] = []
+    # A PNG has checksums, and its decoder says so itself.
+    listening = standard_error_lines(said) if content.startswith(JPEG) else nullcontext()
     try:
-        with standard_error_lines(said):
+        with listening:
             picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise UnreadablePixelsError("pixels", f"file: a PNG or JPEG that cannot be decoded ({error.err})") from error
     if picture is None:
         raise UnreadablePixelsError("pixels", "file: a damaged PNG or JPEG")
-    damage = next((line for line in said if line.startswith(DAMAGE)), None)
+    damage = next((line for line in said if line.startswith(DAMAGE) and not SKIPPED.match(line)), None)
     if damage is not None:
         raise UnreadablePixelsError("pixels", f"file: a damaged JPEG ({damage.decode('ascii', 'replace').strip()})")
     return np.asarray(picture)
@@ -84,7 +90,7 @@ def standard_error_lines(said: list[bytes]) -> Iterator[None]:
     OpenCV takes a damaged JPEG for a sound one, as every decoder here does; that libjpeg writes there what it
     stumbled over is the only sign.
     """
-    with _ONE_AT_A_TIME, tempfile.TemporaryFile() as written:
+    with _ONE_AT_A_TIME, os.fdopen(os.memfd_create("standard-error"), "w+b") as written:
         kept = standard_error()
         os.dup2(written.fileno(), _STANDARD_ERROR)
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from inference.errors import FAILED, HANG, FilmError, HungError, InferenceError, UnreadablePixelsError
+from inference.errors import FAILED, HANG, DecoderError, FilmError, HungError, InferenceError, UnreadablePixelsError
 from inference.file_names import as_text, on_one_line
 from inference.isolation import LIMIT_S, DecodeProcess
 from inference.models import Answer, Model, VolumeModel
@@ -109,6 +109,8 @@ def read_answers(model: AnyModel, sources: Sequence[Source], limit_s: float = LI
                 yield Reading(source, outcome_of(model, source, process))
             except FilmError as refusal:
                 yield Reading(source, refusal)
+            except DecoderError:  # no film could be read any more
+                raise
             except HungError as error:
                 yield Reading(source, FilmError(HANG, str(error)))
             except Exception as error:  # whatever a network raises of one film is no fault of the next

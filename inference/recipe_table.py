@@ -8,6 +8,9 @@ from typing import Any
 
 from inference.errors import InvalidRecipeError
 
+# In a model folder: what the model was trained by.
+RECIPE = "recipe.toml"
+
 
 def recipe_table(path: Path) -> dict[str, Any]:
     """Return the table in a recipe file.

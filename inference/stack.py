@@ -70,7 +70,7 @@ class Stack:
         ordered = [slices[number] for number in order]
         require_parallel(ordered)
         first = ordered[0]
-        size, pixel_spacing = (int(first.Rows), int(first.Columns)), spacing_of(first)
+        size, pixel_spacing = (int(first.Rows), int(first.Columns)), pixel_spacing_of(first)
         require_plausible_side("PixelSpacing × Rows", pixel_spacing[0], size[0])
         require_plausible_side("PixelSpacing × Columns", pixel_spacing[1], size[1])
         spacing = even_spacing(ordered, normal)
@@ -113,7 +113,7 @@ def position_of(dataset: Dataset) -> Floats:
     return np.asarray(dataset.ImagePositionPatient, float)
 
 
-def spacing_of(dataset: Dataset) -> tuple[float, float]:
+def pixel_spacing_of(dataset: Dataset) -> tuple[float, float]:
     """Return the distance of rows and the distance of columns, mm."""
     return float(dataset.PixelSpacing[0]), float(dataset.PixelSpacing[1])
 
@@ -128,7 +128,7 @@ def require_geometry(slices: Sequence[Dataset]) -> None:
     for keyword, count in NUMBERS.items():
         require_numbers(slices, keyword, count)
     for each in slices:
-        row_mm, column_mm = spacing_of(each)
+        row_mm, column_mm = pixel_spacing_of(each)
         if min(row_mm, column_mm) <= 0.0:
             reason = f"PixelSpacing: {row_mm:g} and {column_mm:g} mm; both are above zero (PS3.3 10.7.1.3)"
             raise UnsuitableFilmError("geometry", reason)

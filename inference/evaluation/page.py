@@ -39,7 +39,8 @@ METHODS = (
     "Archives hold films as squares. 'Original aspect ratio' are children's films whose original size is known, "
     "restored to it: a model that read the squashing rather than the lung would do worse there.",
     "Films that are 'shown' narrower, darker and so on are the same films, read again, changed in what is no disease: "
-    "a model that reads the disease says the same of them.",
+    "a model that reads the disease says the same of them. Those that it refuses then are left out, as their number "
+    "tells.",
     "The test folder that Kermany et al. published is harder than the rest of their films; both are shown.",
     "Adults are judged by the radiologists of the RSNA challenge, not by report text. 'All others' includes films that "
     "are neither normal nor an opacity.",

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from inference.errors import InvalidRecipeError
 from inference.films import ADULTS, BY_FILM, BY_SUBJECT, FilmFolder, LabelledFilm
-from inference.recipe_table import recipe_table
+from inference.recipe_table import RECIPE, recipe_table
 
-RECIPE = "recipe.toml"
 DECIDES = "the seed and the protocol of a recipe decide which films are test films"
 TEST, VALIDATION = "test", "validation"
 # The official test folder is a test for every model that is split by subject.

@@ -19,11 +19,11 @@ from inference.models.folder import model_of, network_of, require_file, require_
 from inference.models.known_film import faults_of_golden
 from inference.models.port import Runtime
 from inference.models.probe import faults_of_model
+from inference.recipe_table import RECIPE
 from inference.serving.golden import Golden
 
 Made = TypeVar("Made")
 
-RECIPE = "recipe.toml"
 # What people read about a model that was trained here.
 DOCUMENTS = ("evaluation.json", "README.md")
 # Tables of the card that name a file.

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from inference.figures import auc
 from inference.films import FilmFolder
+from inference.recipe_table import RECIPE
 from inference.training.calibration import Scaling, mean_loss
 from inference.training.finish import certain_by_population, write_folder
 from inference.training.loop import Step, logits_of, trained
@@ -145,7 +146,7 @@ class Trainer:
         if recipe.network.mirrored:
             classifier.features = Mirrored(classifier.features)
         write_folder(recipe, classifier, *pools, out=self.out, progress=self.progress)
-        shutil.copyfile(self.recipe_path, self.out / "recipe.toml")
+        shutil.copyfile(self.recipe_path, self.out / RECIPE)
 
     def _pools(self, recipe: Recipe) -> tuple[FilmPool, FilmPool]:
         folder = FilmFolder(self.data)

@@ -194,7 +194,7 @@ def subgroups(measured: Measured) -> Exhibit:
         "subgroups", "Subgroups",
         "Look for a part whose interval does not meet that of its population (orange square): there the model is "
         "better or worse than its average tells. Long lines are few films; numbers are films with pneumonia of all "
-        "films; 'shown' are all films of the population, changed in what is no disease.",
+        "films; 'shown' are those films again, changed in what is no disease; what is refused then is left out.",
         "AUC, sensitivity and specificity of each part of each population; the same figures stand in the table.",
         (10.8, 0.9 + 0.29 * len(groups)), partial(draw_subgroups, groups=groups),
     )  # fmt: skip

@@ -12,9 +12,11 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from pydicom.sequence import Sequence
+from pydicom.uid import JPEGLSLossless
 
 from inference.errors import UnreadablePixelsError, UnsuitableFilmError
 from inference.film import to_radiograph
+from inference.grayscale import modality_values
 
 STORED = arrays.arrays(np.uint16, (8, 8), elements=st.integers(0, 4095))
 SIGNED = arrays.arrays(np.int16, (8, 8), elements=st.integers(-2048, 2047))
@@ -197,11 +199,43 @@ def test_a_slope_of_zero_is_refused() -> None:
         to_radiograph(film_dataset(RAMP, RescaleSlope=0, RescaleIntercept=7))
 
 
-@pytest.mark.parametrize(("vr", "value"), [("LO", "SECRETNAME"), ("UN", b"SECRETNAME"), ("US", [17747, 21059])])
+def test_an_empty_slice_may_have_a_slope_of_zero() -> None:
+    empty = modality_values(np.zeros((4, 4), np.uint16), film_dataset(RAMP, RescaleSlope=0, RescaleIntercept=7))
+
+    assert (empty == 7.0).all()
+
+
+def test_a_high_bit_below_its_place_changes_nothing() -> None:
+    plain, slip = (to_radiograph(film_dataset(RAMP, **each)) for each in ({}, {"HighBit": 11}))
+
+    assert (plain.pixels == slip.pixels).all()
+
+
+def test_a_codestream_says_by_itself_where_its_bits_lie() -> None:
+    dataset = film_dataset(RAMP.astype(np.uint16), BitsStored=12, HighBit=11)
+    plain = to_radiograph(dataset)
+    dataset.compress(JPEGLSLossless)
+    dataset.HighBit = 15
+
+    assert (plain.pixels == to_radiograph(dataset).pixels).all()
+
+
+@pytest.mark.parametrize(
+    ("vr", "value"), [("LO", "SECRETNAME"), ("UN", b"SECRETNAME"), ("UN", b"1234"), ("US", [17747, 21059])]
+)
 @pytest.mark.parametrize("keyword", ["PixelPaddingValue", "PixelPaddingRangeLimit"])
 def test_padding_that_is_no_number_is_refused_and_not_quoted(keyword: str, vr: str, value: object) -> None:
+    dataset = element(keyword, vr, value)
+    if keyword == "PixelPaddingRangeLimit":
+        dataset.PixelPaddingValue = 1
     with pytest.raises(UnreadablePixelsError, match=f"^{keyword}: no number; it is one number of VR US or SS"):
-        to_radiograph(element(keyword, vr, value))
+        to_radiograph(dataset)
+
+
+def test_a_limit_without_a_padding_value_limits_nothing() -> None:
+    plain, limited = to_radiograph(film_dataset(RAMP)), to_radiograph(element("PixelPaddingRangeLimit", "US", [0, 0]))
+
+    assert (plain.pixels == limited.pixels).all()
 
 
 @pytest.mark.parametrize(
@@ -221,7 +255,7 @@ def test_bits_that_contradict_each_other_are_refused(elements: dict[str, object]
 
 
 def test_a_table_of_more_bits_than_entries_have_is_refused() -> None:
-    with pytest.raises(UnreadablePixelsError, match="LUTDescriptor says 40 bits; an entry has at most 16"):
+    with pytest.raises(UnreadablePixelsError, match="LUTDescriptor says 40 bits; an entry has 1 to 16"):
         to_radiograph(film_dataset(RAMP, VOILUTSequence=lut(np.arange(16), 0, 40)))
 
 

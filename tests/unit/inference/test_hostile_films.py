@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -81,6 +82,27 @@ def test_a_picture_with_altered_bytes_is_refused_and_nothing_is_written(
 
     assert "pixels" == refusal.value.code
     assert "Corrupt JPEG" not in capfd.readouterr().err
+
+
+def test_padding_in_the_head_of_a_jpeg_is_no_damage(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    sound = film_like(".jpg")
+    segment = 4 + int.from_bytes(sound[4:6], "big")  # what follows the first one, APP0
+    (tmp_path / "sound").write_bytes(sound)
+    (tmp_path / "padded").write_bytes(sound[:segment] + bytes(2) + sound[segment:])
+
+    plain, padded = (read_film(tmp_path / name).pixels for name in ("sound", "padded"))
+
+    assert (plain == padded).all()
+    assert "" == capfd.readouterr().err
+
+
+def test_a_picture_is_read_without_a_folder_for_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "film").write_bytes(film_like(".jpg"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+
+    assert (300, 260) == read_film(tmp_path / "film").pixels.shape
 
 
 @pytest.mark.parametrize("kind", [".jpg", ".png"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from inference import isolation
-from inference.errors import UnreadablePixelsError, UnsuitableFilmError
+from inference.errors import DecoderError, UnreadablePixelsError, UnsuitableFilmError
 from inference.guard import Guard
 from inference.isolation import DecodeProcess
 from inference.preprocessing import Preprocessing
@@ -71,3 +71,21 @@ def test_a_refusal_comes_back_with_its_code(clinical_film: Path) -> None:
         process.prepared(clinical_film, Guard(("DX",), (), ()), PREPROCESSING)
 
     assert refusal.value.code == "modality"
+
+
+def end_at_once() -> None:
+    """End the process as it begins, as a machine without memory does."""
+    os._exit(9)
+
+
+def test_a_decoder_that_does_not_start_is_no_fault_of_the_film(
+    clinical_film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = isolation.begin
+    monkeypatch.setattr(isolation, "begin", end_at_once)
+
+    with DecodeProcess.running() as process:
+        monkeypatch.setattr(isolation, "begin", begin)
+        with pytest.raises(DecoderError, match="its process did not start"):
+            process.prepared(clinical_film, GUARD, PREPROCESSING)
+        assert process.prepared(clinical_film, GUARD, PREPROCESSING).tensor.shape == (1, 64, 64)

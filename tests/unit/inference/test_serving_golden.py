@@ -12,11 +12,12 @@ from pydicom import dcmread
 from typer.testing import CliRunner
 
 from inference.cli import app
-from inference.errors import DigestMismatchError, InvalidCardError, UnsuitableFilmError
+from inference.errors import DigestMismatchError, InvalidCardError, ModelError, UnsuitableFilmError
 from inference.film import read_film
 from inference.models import DEFAULT_MODEL, Answer, Model, load_model
 from inference.models.folder import sha256_of
 from inference.models.port import Outputs
+from inference.network_process import NetworkProcess
 from inference.serving.golden import Golden
 from inference.serving.recording import record_golden
 
@@ -169,3 +170,16 @@ def test_predict_reads_nothing_with_a_model_that_answers_its_golden_film_otherwi
 
     assert (2, "") == (result.exit_code, result.stdout)
     assert f"{folder}: golden film: a score differs by 0." in result.stderr
+
+
+def test_a_network_that_was_started_again_answers_no_film_before_its_golden_one(folder: Path, golden: Golden) -> None:
+    process = NetworkProcess((folder, "cpu", 1), 60.0)
+    try:
+        process.load()
+        process.close()  # as after a film that ended it
+        with_golden(folder, replace(golden, scores=1 - golden.scores))
+        for _ in range(2):
+            with pytest.raises(ModelError, match="golden film: a score differs"):
+                process.run(golden.tensor[np.newaxis])
+    finally:
+        process.close()
