@@ -100,8 +100,7 @@ def _model(node: Node, settings: ModelSettings, device: str) -> str:
     named = f"{model.card.name} {model.card.version}, sha256 {model.card.digest[:12]}…"
     if model.golden is None:
         return f"{named}; warning: its card names no golden film, so a faulty device goes unnoticed"
-    (answer,) = model.predict([model.golden.film])
-    if fault := model.golden.mismatch(answer):
+    if fault := model.golden_fault():
         raise StartError(f"{named}: {fault}")
     return f"{named}, the golden film is answered as it must"
 

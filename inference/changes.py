@@ -25,12 +25,12 @@ GAMMA = 1.5
 def cut(rows: float, columns: float) -> Change:
     """Return a change that keeps a part of the rows and columns, from the middle, and shows it on the whole canvas."""
 
-    def changed(film: Floats) -> Floats:
+    def middle(film: Floats) -> Floats:
         kept = [round(length * part) for length, part in zip(film.shape, (rows, columns), strict=True)]
         top, left = ((length - each) // 2 for length, each in zip(film.shape, kept, strict=True))
         return resized(film[top : top + kept[0], left : left + kept[1]], film.shape[::-1], cv2.INTER_LINEAR)
 
-    return changed
+    return middle
 
 
 def noisy(film: Floats) -> Floats:

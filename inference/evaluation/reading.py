@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
@@ -14,8 +13,7 @@ from rich.progress import Progress
 from inference.changes import changed
 from inference.errors import FilmError
 from inference.evaluation.populations import Case
-from inference.films import FilmFolder
-from inference.geometry import resized
+from inference.films import FilmFolder, at_aspect
 from inference.models import Answer, Model, PreparedFilm
 from inference.models.port import Network, Outputs
 from inference.types import Radiograph
@@ -112,9 +110,7 @@ def shown(case: Case, stored: Radiograph) -> Radiograph:
         return changed(stored, case.change)
     if not case.restored or aspect is None:
         return stored
-    rows, columns = stored.pixels.shape
-    size = (round(columns * aspect), rows) if aspect >= 1.0 else (columns, round(rows / aspect))
-    return Radiograph(resized(stored.pixels, size, cv2.INTER_LINEAR))
+    return at_aspect(stored, aspect)
 
 
 def saliency_of(model: Model, reading: Reading) -> Floats | None:

@@ -67,8 +67,7 @@ def atlas_of(
 def variants(recipe: Recipe, pool: FilmPool) -> Iterator[Floats]:
     """Yield all films as they are, then at their own aspect ratio, then augmented."""
     random, augmentation = np.random.default_rng(recipe.seed), recipe.augmented()
-    yield from pool.all()
-    yield from pool.at_own_aspect(augmentation.aspect, random)
+    yield from pool.unchanged(augmentation.aspect, random)
     yield from (augmentation.changed(film, film, random)[0] for film in pool.all())
 
 

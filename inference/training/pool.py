@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
 import cv2
@@ -88,6 +89,10 @@ class FilmPool:
         ratios = [film.aspect or float(np.exp(random.uniform(*np.log(span)))) for film in self.films]
         for film, ratio in zip(self.all(), ratios, strict=True):
             yield at_aspect(Radiograph(film), ratio).pixels
+
+    def unchanged(self, span: tuple[float, float], random: np.random.Generator) -> Iterator[Floats]:
+        """Yield every film as it is, then every film as `at_own_aspect`."""
+        return chain(self.all(), self.at_own_aspect(span, random))
 
     def boxed(self, index: int) -> Floats:
         """Return a film's boxes as float32, (rows, columns), 1.0 inside."""

@@ -6,6 +6,7 @@ fitted, and every step away from what was learned is penalised: the features sta
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 
@@ -53,13 +54,13 @@ def ways(recipe: Recipe, pool: FilmPool) -> Iterator[Floats]:
     """Yield all films as they are, then at their own aspect ratio, then narrower, then wider."""
     random = np.random.default_rng(recipe.seed)
     squeezed = (changed(Radiograph(film), change).pixels for change in (NARROWER, WIDER) for film in pool.all())
-    return chain(pool.all(), pool.at_own_aspect(recipe.augmented().aspect, random), squeezed)
+    return chain(pool.unchanged(recipe.augmented().aspect, random), squeezed)
 
 
 def weights_of(pool: FilmPool) -> Tensor:
     """Return how much each film counts, each population as much as another, (films,)."""
-    populations = [film.population for film in pool.films]
-    return torch.tensor([1.0 / populations.count(each) for each in populations], dtype=torch.float64)
+    films = Counter(film.population for film in pool.films)
+    return torch.tensor([1.0 / films[film.population] for film in pool.films], dtype=torch.float64)
 
 
 def fitted_on(

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +125,7 @@ def said_of(folder: Path, pool: FilmPool, span: tuple[float, float], seed: int, 
         score = np.clip(float(model.scoring.scores(outputs.logits)[0, 0]), LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
         return float(np.log(score / (1.0 - score)))
 
-    views = chain(pool.all(), pool.at_own_aspect(span, np.random.default_rng(seed)))
+    views = pool.unchanged(span, np.random.default_rng(seed))
     watched = progress.track(views, total=2 * len(pool.films), description=f"what {folder.name} says of films")
     return np.asarray(np.mean(np.array([logit(film) for film in watched]).reshape(2, -1), axis=0), np.float32)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import multiprocessing
+import os
 import signal
 import time
 from concurrent.futures import CancelledError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -25,11 +27,12 @@ def test_a_result_of_a_pool_passes_in_one_piece() -> None:
         pool.shutdown()
 
 
-@pytest.mark.parametrize("queue", [SimpleNamespace(), SimpleNamespace(_reader=open("/dev/null"))])  # noqa: SIM115, PTH123
-def test_a_pool_whose_pipe_cannot_be_widened_is_a_pool_all_the_same(queue: object) -> None:
-    pool = SimpleNamespace(_result_queue=queue)
+def test_a_pool_whose_pipe_cannot_be_widened_is_a_pool_all_the_same() -> None:
+    with Path(os.devnull).open(encoding="utf-8") as no_pipe:
+        for queue in (SimpleNamespace(), SimpleNamespace(_reader=no_pipe)):
+            pool = SimpleNamespace(_result_queue=queue)
 
-    assert pool is widened(pool)  # type: ignore[arg-type]
+            assert pool is widened(pool)  # type: ignore[arg-type]
 
 
 def test_a_pool_ends_whatever_it_does() -> None:
