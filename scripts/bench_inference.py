@@ -224,7 +224,7 @@ def service_on(bench: Bench) -> Service:
     """Return the service of the device; on a CPU with one worker, as the bare forward that it is compared with has."""
     if bench.device != "cpu":
         return service_of(bench.model, bench.device)
-    return DirectService.with_slots(bench.model, Watchdog(), 1)
+    return DirectService(bench.model, Watchdog(), 1)
 
 
 class Preparing:

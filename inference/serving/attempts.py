@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from inference.errors import FilmError, HungError
 from inference.models.model import Answer, Model
+from inference.models.port import Outputs
 from inference.preprocessing import PreparedFilm
 from inference.serving.memory import BatchLimit, is_out_of_memory, without_frames
 from inference.serving.watchdog import Watchdog
 
+Running = Callable[[Callable[[], Outputs]], Outputs]
 # A refusal of the model is a FilmError; any other error is what the network raised for this film by itself.
 Outcome = Answer | Exception
 
@@ -24,20 +25,25 @@ class Named:
     name: str
 
 
+def here(run: Callable[[], Outputs]) -> Outputs:
+    """Run the network in the thread that asks."""
+    return run()
+
+
 @dataclass(frozen=True)
 class Attempts:
     """Tries a batch, halves it where memory runs out, and tries its films singly where it fails otherwise.
 
     Attributes
     ----------
-    slots
-        Held while the network runs, and no longer: what its outputs come to is worked out beside the next run.
+    running
+        Where the network runs, and nothing else: what its outputs come to is worked out by the thread that asks.
     """
 
     model: Model
     watchdog: Watchdog
     limit: BatchLimit
-    slots: AbstractContextManager[object] = field(default_factory=nullcontext)
+    running: Running = here
 
     def outcomes(self, films: Sequence[Named]) -> list[Outcome]:
         """Return what each film comes to; never raises for one."""
@@ -62,12 +68,15 @@ class Attempts:
 
     def _tried(self, films: Sequence[Named]) -> list[Outcome] | Exception:
         try:
-            with self.slots, self.watchdog.watching(self.model.network, [film.name for film in films]):
-                outputs = self.model.outputs([film.film for film in films])
+            outputs = self.running(lambda: self._watched(films))
             return list(self.model.answers(outputs, len(films)))
         except Exception as error:
             # The frames of the traceback hold the very batch that found no room.
             return without_frames(error) if is_out_of_memory(error) else error
+
+    def _watched(self, films: Sequence[Named]) -> Outputs:
+        with self.watchdog.watching(self.model.network, [film.name for film in films]):
+            return self.model.outputs([film.film for film in films])
 
 
 def settled(outcome: Outcome) -> Answer | FilmError:

@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from inference.errors import FilmError
@@ -72,23 +73,27 @@ class BatchingService:
             return settled(outcome)
         waiting = Waiting(named)
         self._waiting.put(waiting)
+        if self._closing.is_set():  # since it was asked above: nobody may look at the queue any more
+            waiting.outcome.cancel()
         return settled(waiting.outcome.result())
 
     def close(self) -> None:
         """Finish the batches under way, cancel the films that wait, stop."""
         self._closing.set()
+        with suppress(queue.Empty):
+            while True:
+                if left := self._waiting.get_nowait():
+                    left.outcome.cancel()
         for _ in self._lanes:
             self._waiting.put(None)
         for lane in self._lanes:
             lane.join()
-        while not self._waiting.empty():
-            if left := self._waiting.get():
-                left.outcome.cancel()
         self._attempts.watchdog.close()
 
     def _serve(self) -> None:
-        while batch := self._gathered():
-            outcomes = self._attempts.outcomes([each.named for each in batch])
+        while gathered := self._gathered():
+            batch = [each for each in gathered if each.outcome.set_running_or_notify_cancel()]
+            outcomes = self._attempts.outcomes([each.named for each in batch]) if batch else []
             for each, outcome in zip(batch, outcomes, strict=True):
                 each.outcome.set_result(outcome)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Protocol
 
 from inference.errors import FilmError, ModelError
 from inference.models.model import Answer, Model
+from inference.models.port import Outputs
 from inference.preprocessing import PreparedFilm
 from inference.serving.attempts import Attempts, Named, settled
 from inference.serving.batching import BatchingService
@@ -48,40 +48,50 @@ class Service(Protocol):
         """Stop; who waits is told that it was cancelled."""
 
 
-@dataclass(frozen=True)
 class DirectService:
-    """Runs films in the threads that ask, so many at once as the machine has cores: for a CPU.
+    """Runs films one by one, so many at once as it has threads for them: for a CPU.
 
-    A batch gains nothing there, and waiting for one costs its window.
+    A batch gains nothing there, and waiting for one costs its window. The threads do nothing but run the network: one
+    that goes on to work out its answer leaves a cold cache behind, and the next to run waits until it is woken.
+
+    Parameters
+    ----------
+    at_once
+        Films that are run at once.
     """
 
-    attempts: Attempts
-    at_once: int
+    def __init__(self, model: Model, watchdog: Watchdog, at_once: int) -> None:
+        self.at_once = at_once
+        self._threads = ThreadPoolExecutor(at_once, "network")
+        self._attempts = Attempts(model, watchdog, BatchLimit(1), self._run)
 
     @classmethod
     def of(cls, model: Model, watchdog: Watchdog) -> DirectService:
-        """Return a service with a slot for each core."""
+        """Return a service with a thread for each core."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return cls.with_slots(model, watchdog, cores)
-
-    @classmethod
-    def with_slots(cls, model: Model, watchdog: Watchdog, at_once: int) -> DirectService:
-        """Return a service whose network runs so many films at once."""
-        return cls(Attempts(model, watchdog, BatchLimit(1), threading.Semaphore(at_once)), at_once)
+        return cls(model, watchdog, cores)
 
     @property
     def model(self) -> Model:
         """The model that answers."""
-        return self.attempts.model
+        return self._attempts.model
 
     def answer(self, film: PreparedFilm, name: str = "", *, alone: bool = False) -> Answer | FilmError:
         """Return the answer to a film; see `Service`."""
-        (outcome,) = self.attempts.outcomes([Named(film, name)])
+        (outcome,) = self._attempts.outcomes([Named(film, name)])
         return settled(outcome)
 
     def close(self) -> None:
-        """Stop watching."""
-        self.attempts.watchdog.close()
+        """Finish the films under way, cancel those that wait, stop."""
+        self._threads.shutdown(cancel_futures=True)
+        self._attempts.watchdog.close()
+
+    def _run(self, run: Callable[[], Outputs]) -> Outputs:
+        try:
+            asked = self._threads.submit(run)
+        except RuntimeError as error:  # no new futures after shutdown
+            raise CancelledError("the service is closed") from error
+        return asked.result()
 
 
 SERVICES: Mapping[str, Callable[[Model, Watchdog], Service]] = {

@@ -22,7 +22,7 @@ from inference.preprocessing import PreparedFilm
 from inference.serving.attempts import Attempts, Named
 from inference.serving.batching import BatchingService
 from inference.serving.memory import CALM, BatchLimit, is_out_of_memory
-from inference.serving.service import DirectService, service_of
+from inference.serving.service import DirectService, Service, service_of
 from inference.serving.watchdog import Watchdog
 
 Fault = Callable[[np.ndarray], None]
@@ -237,26 +237,44 @@ def test_a_batch_is_gathered_while_another_is_computed(model: Model, watchdog: W
     assert all(isinstance(each, Answer) for each in answers), "the barrier opened: two batches were under way"
 
 
-def test_a_closed_service_cancels_who_waits(model: Model, watchdog: Watchdog) -> None:
+def batching(model: Model, network: FaultyNetwork, watchdog: Watchdog) -> BatchingService:
+    return BatchingService(attempts_of(model, network, watchdog, most=1), window_s=0.0, lanes=1)
+
+
+def direct(model: Model, network: FaultyNetwork, watchdog: Watchdog) -> DirectService:
+    return DirectService(replace(model, network=network, atlas=None), watchdog, 1)
+
+
+@pytest.mark.parametrize("new_service", [batching, direct])
+def test_a_closed_service_cancels_who_waits(
+    new_service: Callable[[Model, FaultyNetwork, Watchdog], Service], model: Model, watchdog: Watchdog
+) -> None:
     begun, release = threading.Event(), threading.Event()
 
     def fault(_: np.ndarray) -> None:
         begun.set()
         release.wait(5)
 
-    service = BatchingService(attempts_of(model, FaultyNetwork(fault), watchdog, most=1), window_s=0.0, lanes=1)
+    service = new_service(model, FaultyNetwork(fault), watchdog)
     with ThreadPoolExecutor(3) as threads:
         first = threads.submit(service.answer, film_of(model, 0.0))
         assert begun.wait(5)
+        second = threads.submit(service.answer, film_of(model, 0.0))
+        while not second.running():
+            time.sleep(0.01)
+        time.sleep(0.1)  # it waits for the first by now
         closing = threads.submit(service.close)
+        time.sleep(0.1)
         release.set()
         closing.result(10)
         assert isinstance(first.result(), Answer)
+        with pytest.raises(CancelledError):
+            second.result(10)
     with pytest.raises(CancelledError):
         service.answer(film_of(model, 0.0))
 
 
-def test_on_a_cpu_films_run_in_the_threads_that_ask_and_no_more_of_them_than_cores(
+def test_on_a_cpu_films_run_one_by_one_and_no_more_at_once_than_there_are_threads_for_them(
     model: Model, watchdog: Watchdog
 ) -> None:
     running, most = 0, 0
@@ -272,7 +290,7 @@ def test_on_a_cpu_films_run_in_the_threads_that_ask_and_no_more_of_them_than_cor
             running -= 1
 
     network = FaultyNetwork(fault)
-    service = DirectService.with_slots(replace(model, network=network, atlas=None), watchdog, 2)
+    service = DirectService(replace(model, network=network, atlas=None), watchdog, 2)
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(service.answer, [film_of(model, 0.0)] * 16))
 
@@ -293,7 +311,7 @@ def test_outputs_come_to_an_answer_beside_the_next_run(
         return answers(self, outputs, films)
 
     monkeypatch.setattr(Model, "answers", late)
-    service = DirectService.with_slots(replace(model, network=network, atlas=None), watchdog, 1)
+    service = DirectService(replace(model, network=network, atlas=None), watchdog, 1)
     with ThreadPoolExecutor(2) as threads:
         given = list(threads.map(service.answer, [film_of(model, 0.0), film_of(model, 1.0)]))
 
