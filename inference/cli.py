@@ -13,7 +13,7 @@ from inference.errors import InferenceError
 from inference.extras import REPORT, TRAINING
 from inference.file_names import listed, named_files
 from inference.isolation import LIMIT_S
-from inference.models import DEFAULT_MODEL, load_model
+from inference.models import DEFAULT_MODEL, load_proven
 from inference.network_process import faults_apart, isolated
 from inference.reading import json_line, read_answers, sources_of
 from inference.silence import silence_pydicom
@@ -121,6 +121,9 @@ def evaluate(
     out: OutFolder,
     model: ModelFolder = DEFAULT_MODEL,
     split: Annotated[Split, typer.Option(help="validation: for choices, which are never made on test films.")] = "test",
+    films: Annotated[
+        bool, typer.Option(help="Show films: maps, failures. Without them the page may go where they may not.")
+    ] = True,
 ) -> None:
     """Measure a model on the films that its recipe kept for tests, and write a report page with its figures.
 
@@ -133,11 +136,11 @@ def evaluate(
     from inference.evaluation.tables import tables  # noqa: PLC0415
 
     try:
-        loaded = load_model(model)
+        loaded = load_proven(model)
         with bars() as progress:
             measured = Evaluation(loaded, data, protocol_of(model), split).measured(progress)
             measured.write(out)
-            write_page(measured, model / "training.jsonl", out, progress)
+            write_page(measured, model / "training.jsonl", out, progress, films=films)
     except InferenceError as error:
         raise stop(error) from error
     output = Console()

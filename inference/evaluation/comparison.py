@@ -18,7 +18,7 @@ from inference.evaluation.protocol import TEST, Protocol, protocol_of
 from inference.evaluation.reading import Reader, Reading
 from inference.figures import Figure, Outcome, difference, figure, measures, resampled
 from inference.films import BY_FILM, BY_SUBJECT, FilmFolder, LabelledFilm
-from inference.models import Model, load_model
+from inference.models import Model, load_proven
 
 FEWEST_MODELS = 2
 
@@ -56,7 +56,7 @@ def contenders_in(folders: Sequence[Path]) -> list[Contender]:
     seen: Counter[str] = Counter()
     contenders = []
     for folder in folders:
-        model = load_model(folder)
+        model = load_proven(folder)
         name = f"{model.card.name} {model.card.version}"
         seen[name] += 1
         label = name if seen[name] == 1 else f"{name} ({seen[name]})"

@@ -62,9 +62,17 @@ TERMS = {
 }
 
 
-def write_page(measured: Measured, log: Path, out: Path, progress: Progress) -> None:
-    """Write the pictures and `index.html`; `log` is the model's ``training.jsonl``."""
-    exhibits = exhibits_of(measured, log)
+def write_page(measured: Measured, log: Path, out: Path, progress: Progress, *, films: bool = True) -> None:
+    """Write the pictures and `index.html`.
+
+    Parameters
+    ----------
+    log
+        The model's ``training.jsonl``.
+    films
+        False where no picture may show any, for a page that is passed on.
+    """
+    exhibits = [each if films or not each.on_black else each.withheld for each in exhibits_of(measured, log)]
     write_exhibits(exhibits, out, progress)
     (out / "index.html").write_text(page(measured, exhibits), encoding="utf-8")
 

@@ -1,6 +1,6 @@
 """Models that read films: one folder each, of a kind that the table in `folder` knows."""
 
-from inference.models.folder import DEFAULT_MODEL, KINDS, load_any, load_model
+from inference.models.folder import DEFAULT_MODEL, KINDS, load_any, load_model, load_proven
 from inference.models.model import Answer, Model, VolumeModel
 from inference.preprocessing import PreparedFilm, Preprocessing
 
@@ -14,4 +14,5 @@ __all__ = [
     "VolumeModel",
     "load_any",
     "load_model",
+    "load_proven",
 ]

@@ -63,6 +63,20 @@ def load_model(folder: Path, device: str = "cpu", threads: int = 1) -> Model:
     return model
 
 
+def load_proven(folder: Path) -> Model:
+    """Return the model of films in a folder, which answers its golden film rightly: for figures that are published.
+
+    Raises
+    ------
+    ModelError
+        It answers otherwise; and as `load_model`.
+    """
+    model = load_model(folder)
+    if fault := model.golden_fault():
+        raise ModelError(f"{folder}: {fault}")
+    return model
+
+
 def load_any(folder: Path, device: str = "cpu", threads: int = 1) -> Model | VolumeModel:
     """Return the model in a folder, of films or of volumes; raises as `load_model`."""
     return opened(folder, read_card(folder), Runtime(device, threads))

@@ -50,6 +50,12 @@ class Exhibit:
         """Height on a page in pixels."""
         return round(self.size[1] * PIXELS_PER_INCH)
 
+    @property
+    def withheld(self) -> Exhibit:
+        """The sentence in the place of a picture of films."""
+        words = "This page was written without films; on those of your own copy of the data the command shows them."
+        return Exhibit(self.key, self.title, words)
+
     def write(self, folder: Path) -> None:
         """Write the picture, if there is one."""
         if self.draw is None:

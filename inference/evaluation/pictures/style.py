@@ -13,6 +13,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 # The blue is lighter than theirs, so that it is seen on both papers.
 NEGATIVE, POSITIVE, THIRD, FOURTH, FIFTH = "#1F86D1", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
@@ -21,6 +22,7 @@ SERIES = (NEGATIVE, POSITIVE, THIRD, FOURTH, FIFTH)
 CLASS_NAMES = ("no pneumonia", "pneumonia")
 
 DOTS_PER_INCH = 150
+MOST_COLOURS = 128
 PAPERS: Mapping[str, Mapping[str, str]] = {
     "": {"paper": "#ffffff", "ink": "#1b1f24", "faint": "#c9cfd6"},
     "-dark": {"paper": "#15191e", "ink": "#e6e9ed", "faint": "#424b55"},
@@ -45,7 +47,16 @@ def rules(paper: Mapping[str, str]) -> dict[str, object]:
 def write_both(path: Path, size: tuple[float, float], draw: Draw) -> None:
     """Write a picture for light and, beside it with `-dark` in its name, for dark pages; size in inches."""
     for suffix, paper in PAPERS.items():
-        write(path.with_stem(path.stem + suffix), size, draw, paper)
+        named = path.with_stem(path.stem + suffix)
+        write(named, size, draw, paper)
+        with_palette(named)
+
+
+def with_palette(path: Path) -> None:
+    """Write a picture of lines and areas again with the few colours that it has: a third of the bytes."""
+    with Image.open(path) as picture:
+        few = picture.convert("RGB").quantize(MOST_COLOURS, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
 
 
 def write(path: Path, size: tuple[float, float], draw: Draw, paper: Mapping[str, str]) -> None:

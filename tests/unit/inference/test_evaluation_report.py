@@ -102,6 +102,18 @@ def test_every_picture_is_there_and_is_told_in_words(out: Path) -> None:
     assert shown == {f"pictures/{each.name}" for each in (out / "pictures").iterdir()}
 
 
+def test_a_page_without_films_says_so_in_their_place(measured: Measured, tmp_path: Path) -> None:
+    with Progress(disable=True) as progress:
+        write_page(measured, tmp_path / "training.jsonl", tmp_path, progress, films=False)
+    page = Page((tmp_path / "index.html").read_text(encoding="utf-8"))
+    written = {each.name for each in (tmp_path / "pictures").iterdir()}
+
+    assert list(SECTIONS) == [each["id"] for each in page.of("section")]
+    assert {"roc.png", "subgroups.png"} < written
+    assert not {name for name in written if name.startswith(("maps", "failures"))}
+    assert "written without films" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
 def test_the_page_asks_the_network_for_nothing_and_runs_nothing(out: Path) -> None:
     text = (out / "index.html").read_text(encoding="utf-8")
 
@@ -335,7 +347,7 @@ def test_figures_need_no_matplotlib() -> None:
 
 
 def test_evaluate_writes_the_report_of_the_shipped_model(data: Path, tmp_path: Path) -> None:
-    chosen = ["--split", "validation"]
+    chosen = ["--split", "validation", "--no-films"]
 
     result = CliRunner().invoke(app, ["evaluate", "--data", str(data), "--out", str(tmp_path), *chosen])
 

@@ -185,3 +185,18 @@ def test_the_command_tries_the_network_on_its_golden_film(folder: Path) -> None:
 
     assert (0, f"{folder}: nothing is wrong\n") == (sound.exit_code, sound.stdout)
     assert (1, 1) == (wrong.exit_code, wrong.stdout.count("golden film: a score differs"))
+
+
+@pytest.mark.parametrize("command", ["evaluate", "compare"])
+def test_no_figures_are_made_of_a_model_that_answers_its_golden_film_otherwise(
+    command: str, folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib", reason="the extra 'train' is not installed")
+    with_arrays(folder, "golden.npz", scores=shifted)
+    models = {"evaluate": ["--model", str(folder)], "compare": [str(DEFAULT_MODEL), str(folder)]}[command]
+
+    result = CliRunner().invoke(app, [command, *models, "--data", str(tmp_path), "--out", str(tmp_path / "out")])
+
+    assert 2 == result.exit_code
+    assert "golden film: a score differs" in result.output
+    assert not (tmp_path / "out").exists()
