@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     HTJ2K,
@@ -29,8 +30,9 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from inference.errors import UnreadablePixelsError
+from inference.errors import FilmError, UnreadablePixelsError
 from inference.image_pixel import require_description, require_lowest_bits, require_one_grey_frame
+from inference.picture import picture_values
 from inference.twelve_bit import twelve_bit_values
 
 StoredValues = NDArray[Any]
@@ -96,7 +98,7 @@ def decoded(dataset: Dataset, syntax: UID) -> StoredValues:
     """Return what the decoder of a transfer syntax makes of the pixel data, checked against the header."""
     try:
         values = plugin_values(dataset, syntax)
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit, FilmError):
         raise
     except BaseException as error:  # decoders raise anything on damaged bytes, those in Rust panics besides
         raise UnreadablePixelsError(
@@ -124,9 +126,11 @@ def plain_values(dataset: Dataset) -> StoredValues:
 
 
 def plugin_values(dataset: Dataset, syntax: UID) -> StoredValues:
-    """Return values by the plug-in of the table, or by the two shorter ways."""
+    """Return values by the plug-in of the table, or by one of the shorter ways."""
     if is_plain(dataset, syntax):
         return plain_values(dataset)
+    if syntax in (JPEGBaseline8Bit, JPEGExtended12Bit) and dataset.BitsAllocated == 8:
+        return picture_values(get_frame(dataset.PixelData, 0, number_of_frames=1), "PixelData")
     if syntax == JPEGExtended12Bit and dataset.BitsAllocated > 8:
         return twelve_bit_values(dataset)
     decoder = get_decoder(syntax)

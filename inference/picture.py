@@ -1,4 +1,4 @@
-"""A film that is a PNG or JPEG picture; one that is damaged is told from a sound one."""
+"""PNG and JPEG pictures, as files and as frames; one that is damaged is told from a sound one."""
 
 from __future__ import annotations
 
@@ -47,26 +47,51 @@ def picture_film(content: bytes) -> Radiograph:
     UnreadablePixelsError
         The stream is damaged (`pixels`).
     """
-    require_plausible_size(*picture_size(content))
-    picture = decoded_picture(content)
+    picture = picture_values(content)
     if picture.ndim == 3:
         picture = cv2.cvtColor(picture[:, :, :3], cv2.COLOR_BGR2GRAY)
     white = np.float32(255.0 if picture.dtype == np.uint8 else 65535.0)
     return Radiograph(np.asarray(picture, np.float32) / white, attributes={})
 
 
+def picture_values(content: bytes, place: str = "file") -> NDArray[Any]:
+    """Return the values of a PNG or JPEG stream, (rows, columns) or (rows, columns, 3 or 4).
+
+    Parameters
+    ----------
+    place
+        Where it stands, for those who read of its damage.
+
+    Raises
+    ------
+    FilmError
+        As `picture_film`.
+    """
+    try:
+        require_plausible_size(*picture_size(content))
+        return decoded_picture(content)
+    except DamagedPictureError as error:
+        raise UnreadablePixelsError("pixels", f"{place}: {error}") from error
+
+
+class DamagedPictureError(Exception):
+    """What is wrong with a stream."""
+
+
 def picture_size(content: bytes) -> tuple[int, int]:
     """Return rows and columns as the head of a PNG or JPEG stream says, without decoding it."""
-    kind = next(kind for signature, kind in SIGNATURES.items() if content.startswith(signature))
+    kind = next((kind for signature, kind in SIGNATURES.items() if content.startswith(signature)), None)
+    if kind is None:
+        raise DamagedPictureError("no PNG or JPEG")
     try:
         columns, rows = kind(BytesIO(content)).size
     except Exception as error:  # the parser raises anything on damaged bytes
-        raise UnreadablePixelsError("pixels", f"file: a damaged PNG or JPEG ({type(error).__name__})") from error
+        raise DamagedPictureError(f"a damaged PNG or JPEG ({type(error).__name__})") from error
     return rows, columns
 
 
 def decoded_picture(content: bytes) -> NDArray[Any]:
-    """Return the values of a PNG or JPEG stream; raises UnreadablePixelsError where it is damaged (`pixels`)."""
+    """Return the values of a PNG or JPEG stream; raises DamagedPictureError."""
     said: list[bytes] = []
     # A PNG has checksums, and its decoder says so itself.
     listening = standard_error_lines(said) if content.startswith(JPEG) else nullcontext()
@@ -74,12 +99,12 @@ def decoded_picture(content: bytes) -> NDArray[Any]:
         with listening:
             picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
-        raise UnreadablePixelsError("pixels", f"file: a PNG or JPEG that cannot be decoded ({error.err})") from error
+        raise DamagedPictureError(f"a PNG or JPEG that cannot be decoded ({error.err})") from error
     if picture is None:
-        raise UnreadablePixelsError("pixels", "file: a damaged PNG or JPEG")
+        raise DamagedPictureError("a damaged PNG or JPEG")
     damage = next((line for line in said if line.startswith(DAMAGE) and not SKIPPED.match(line)), None)
     if damage is not None:
-        raise UnreadablePixelsError("pixels", f"file: a damaged JPEG ({damage.decode('ascii', 'replace').strip()})")
+        raise DamagedPictureError(f"a damaged JPEG ({damage.decode('ascii', 'replace').strip()})")
     return np.asarray(picture)
 
 

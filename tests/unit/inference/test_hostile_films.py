@@ -6,14 +6,19 @@ import os
 import struct
 import tempfile
 import zlib
+from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from film_datasets import film_dataset
+from PIL import Image
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGBaseline8Bit
 
+from inference.decoding import stored_values
 from inference.errors import FilmError
 from inference.film import read_film, to_radiograph
 from inference.picture import standard_error_lines
@@ -66,22 +71,58 @@ def film_like(kind: str) -> bytes:
     return cv2.imencode(kind, np.clip(picture, 0, 255).astype(np.uint8))[1].tobytes()
 
 
+def altered(content: bytes, seed: int) -> bytes:
+    """Return a picture with four hundred other bytes in the midst of it."""
+    random, changed = np.random.default_rng(seed), bytearray(content)
+    place = random.integers(len(content) // 4, len(content) - 500)
+    changed[place : place + 400] = random.integers(0, 255, 400).astype(np.uint8).tobytes()
+    return bytes(changed)
+
+
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("kind", [".jpg", ".png"])
 def test_a_picture_with_altered_bytes_is_refused_and_nothing_is_written(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], kind: str, seed: int
 ) -> None:
-    content = bytearray(film_like(kind))
-    random = np.random.default_rng(seed)
-    place = random.integers(len(content) // 4, len(content) - 500)
-    content[place : place + 400] = random.integers(0, 255, 400).astype(np.uint8).tobytes()
-    (tmp_path / "film").write_bytes(content)
+    (tmp_path / "film").write_bytes(altered(film_like(kind), seed))
 
     with pytest.raises(FilmError, match="file: a damaged") as refusal:
         read_film(tmp_path / "film")
 
     assert "pixels" == refusal.value.code
     assert "Corrupt JPEG" not in capfd.readouterr().err
+
+
+def encapsulated_film(frame: bytes) -> Dataset:
+    """Return a data set whose one frame is a JPEG of eight bits."""
+    dataset = film_dataset(np.zeros((300, 260), np.uint8), BitsStored=8, HighBit=7)
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    dataset.PixelData = encapsulate([frame])
+    return dataset
+
+
+def test_a_jpeg_in_dicom_has_the_values_that_pillow_gives() -> None:
+    content = film_like(".jpg")
+    with Image.open(BytesIO(content)) as picture:
+        expected = np.asarray(picture)
+
+    assert (expected == stored_values(encapsulated_film(content))).all()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_jpeg_in_dicom_with_altered_bytes_is_refused(capfd: pytest.CaptureFixture[str], seed: int) -> None:
+    with pytest.raises(FilmError, match="PixelData: a damaged JPEG") as refusal:
+        to_radiograph(encapsulated_film(altered(film_like(".jpg"), seed)))
+
+    assert "pixels" == refusal.value.code
+    assert "Corrupt JPEG" not in capfd.readouterr().err
+
+
+def test_a_jpeg_in_dicom_that_ends_early_is_refused() -> None:
+    content = film_like(".jpg")
+
+    with pytest.raises(FilmError, match="PixelData: a damaged (PNG or )?JPEG"):
+        to_radiograph(encapsulated_film(content[: len(content) // 2]))
 
 
 def test_padding_in_the_head_of_a_jpeg_is_no_damage(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
