@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from pydicom.uid import (
 
 from inference.errors import FilmError, UnreadablePixelsError
 from inference.image_pixel import require_description, require_lowest_bits, require_one_grey_frame
+from inference.jpeg_damage import DamageError, undamaged
 from inference.picture import picture_values
 from inference.twelve_bit import twelve_bit_values
 
@@ -60,6 +62,7 @@ DECODERS: Mapping[UID, str] = {
     HTJ2KLosslessRPCL: "pylibjpeg",
     HTJ2K: "pylibjpeg",
 }
+BY_LIBJPEG = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1)
 
 
 def stored_values(dataset: Dataset) -> StoredValues:
@@ -100,6 +103,8 @@ def decoded(dataset: Dataset, syntax: UID) -> StoredValues:
         values = plugin_values(dataset, syntax)
     except (KeyboardInterrupt, SystemExit, FilmError):
         raise
+    except DamageError as error:
+        raise UnreadablePixelsError("pixels", f"PixelData: {error}") from error
     except BaseException as error:  # decoders raise anything on damaged bytes, those in Rust panics besides
         raise UnreadablePixelsError(
             "pixels", f"PixelData: {syntax.name} is damaged ({type(error).__name__})"
@@ -130,12 +135,13 @@ def plugin_values(dataset: Dataset, syntax: UID) -> StoredValues:
     if is_plain(dataset, syntax):
         return plain_values(dataset)
     if syntax in (JPEGBaseline8Bit, JPEGExtended12Bit) and dataset.BitsAllocated == 8:
-        return picture_values(get_frame(dataset.PixelData, 0, number_of_frames=1), "PixelData")
-    if syntax == JPEGExtended12Bit and dataset.BitsAllocated > 8:
-        return twelve_bit_values(dataset)
-    decoder = get_decoder(syntax)
-    values, _ = decoder.as_array(dataset, raw=True, index=0, decoding_plugin=DECODERS[syntax])
-    return np.asarray(values)
+        return picture_values(get_frame(dataset.PixelData, 0, number_of_frames=1))
+    with undamaged() if syntax in BY_LIBJPEG else nullcontext():
+        if syntax == JPEGExtended12Bit:
+            return twelve_bit_values(dataset)
+        decoder = get_decoder(syntax)
+        values, _ = decoder.as_array(dataset, raw=True, index=0, decoding_plugin=DECODERS[syntax])
+        return np.asarray(values)
 
 
 def within_bits_stored(values: StoredValues, dataset: Dataset) -> StoredValues:

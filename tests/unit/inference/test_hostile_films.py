@@ -14,14 +14,15 @@ import numpy as np
 import pytest
 from film_datasets import film_dataset
 from PIL import Image
+from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.uid import JPEGBaseline8Bit
 
 from inference.decoding import stored_values
 from inference.errors import FilmError
 from inference.film import read_film, to_radiograph
-from inference.picture import standard_error_lines
+from inference.jpeg_damage import standard_error_lines
 from inference.preprocessing import Preprocessing
 
 
@@ -118,10 +119,27 @@ def test_a_jpeg_in_dicom_with_altered_bytes_is_refused(capfd: pytest.CaptureFixt
     assert "Corrupt JPEG" not in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", ["ct/CT1_JPLL.dcm", "radiograph/GH133.dcm", "radiograph/RG3_JPLY.dcm"])
+def test_a_jpeg_that_gdcm_decodes_is_refused_too(
+    capfd: pytest.CaptureFixture[str], dicom_files: Path, name: str, seed: int
+) -> None:
+    dataset = dcmread(dicom_files / name)
+    to_radiograph(dataset)
+    frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    dataset.PixelData = encapsulate([altered(frame, seed)])
+
+    with pytest.raises(FilmError, match=r"PixelData: .*damaged") as refusal:
+        to_radiograph(dataset)
+
+    assert "pixels" == refusal.value.code
+    assert "Corrupt JPEG" not in capfd.readouterr().err
+
+
 def test_a_jpeg_in_dicom_that_ends_early_is_refused() -> None:
     content = film_like(".jpg")
 
-    with pytest.raises(FilmError, match="PixelData: a damaged (PNG or )?JPEG"):
+    with pytest.raises(FilmError, match=r"PixelData: a damaged (PNG or )?JPEG"):
         to_radiograph(encapsulated_film(content[: len(content) // 2]))
 
 

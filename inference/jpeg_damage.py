@@ -1,0 +1,62 @@
+"""What libjpeg says of a damaged scan, which every decoder around it takes for a sound one."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+# How libjpeg begins what it says of damage that it bridges with whatever comes out (jerror.h).
+DAMAGE = (b"Corrupt JPEG data", b"Premature end of JPEG file")
+# Padding between the parts of a header is skipped and harms nothing; before the markers of restarts and of the end of
+# the image it is what is left of a scan that the decoder lost its way in.
+SKIPPED = re.compile(rb"Corrupt JPEG data: \d+ extraneous bytes before marker 0x(?!d[0-9])")
+_STANDARD_ERROR = 2
+# The standard error belongs to the whole process: of two threads each would take away what the other is told.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+class DamageError(Exception):
+    """What is wrong with a stream."""
+
+
+@contextmanager
+def undamaged() -> Iterator[None]:
+    """Raise DamageError at the end of a block if libjpeg stumbled in it over damage."""
+    said: list[bytes] = []
+    with standard_error_lines(said):
+        yield
+    damage = next((line for line in said if line.startswith(DAMAGE) and not SKIPPED.match(line)), None)
+    if damage is not None:
+        raise DamageError(f"a damaged JPEG ({damage.decode('ascii', 'replace').strip()})")
+
+
+@contextmanager
+def standard_error_lines(said: list[bytes]) -> Iterator[None]:
+    """Keep what is written to the standard error of the process, and write it there after all unless it is damage.
+
+    OpenCV and GDCM take a damaged JPEG for a sound one, as every decoder here does; that libjpeg writes there what it
+    stumbled over is the only sign.
+    """
+    with _ONE_AT_A_TIME, os.fdopen(os.memfd_create("standard-error"), "w+b") as written:
+        kept = standard_error()
+        os.dup2(written.fileno(), _STANDARD_ERROR)
+        try:
+            yield
+        finally:
+            os.dup2(kept, _STANDARD_ERROR)
+            os.close(kept)
+            written.seek(0)
+            said += written.readlines()
+            with suppress(OSError):  # nobody may read there, and it is no matter of the film
+                os.write(_STANDARD_ERROR, b"".join(line for line in said if not line.startswith(DAMAGE)))
+
+
+def standard_error() -> int:
+    """Return a new descriptor of the standard error, or of nothing where it is closed."""
+    try:
+        return os.dup(_STANDARD_ERROR)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
