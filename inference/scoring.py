@@ -66,6 +66,19 @@ class Scoring:
             return f"a sum of {total:.3f}; the card says probabilities of classes, whose sum is 1"
         return None
 
+    def doubt(self, outputs: Floats) -> str | None:
+        """Return why outputs of several films, (films, outputs), are hardly the logits that the card promises, or None.
+
+        Softmax of what is a softmax already says nearly the same of every film. Of findings that do not exclude each
+        other nobody can tell: a logit may lie in [0, 1].
+        """
+        if self.takes_probabilities or not self.is_multi_class:
+            return None
+        within = outputs.min() >= 0.0 and outputs.max() <= 1.0
+        if not within or np.abs(outputs.sum(axis=-1) - 1.0).max() > PROBABILITY_TOLERANCE:
+            return None
+        return "logits; of each image the outputs lie in [0, 1] with a sum of 1, as probabilities do"
+
     def _logits(self, outputs: Floats) -> Floats:
         if not self.takes_probabilities:
             return outputs

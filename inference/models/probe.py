@@ -50,9 +50,12 @@ def faults_of_model(model: Classifier[Any], card: CardFile) -> Iterator[str]:
     faults = [fault for fault in faults_of_outputs(model, card, given) if fault not in declared]
     yield from faults
     is_scored = not list(faults_of_logits(card, given))
-    for name, films in (("a black image", black(card, grid)), ("one from black to white", ramp(card, grid))):
-        found = faults_of_values(model, films, is_scored=is_scored)
-        yield from (f"the network, on {name}: {fault}" for fault in found)
+    images = {"a black image": black(card, grid), "one from black to white": ramp(card, grid)}
+    of_values = {name: list(faults_of_values(model, films, is_scored=is_scored)) for name, films in images.items()}
+    yield from (f"the network, on {name}: {fault}" for name, found in of_values.items() for fault in found)
+    if is_scored and not any(of_values.values()):
+        doubt = model.scoring.doubt(np.concatenate([model.network.run(films).logits for films in images.values()]))
+        yield from (f"output.values: {each}" for each in (doubt,) if each)
     if is_scored and model.golden is not None and model.golden.tensor.shape == grid:
         yield from faults_of_answer(model, model.golden, card)
 

@@ -20,17 +20,21 @@ from inference.scoring import Scoring, softmax
 from inference.terminology import fault_of_code
 
 TWO = [finding(), finding("effusion", EFFUSION)]
+CLASSES = [finding(index=2, temperature=2.0), finding("effusion", EFFUSION, index=1, temperature=2.0)]
 MULTI_CLASS = {"kind": "multi-class", "values": "logits", "count": 3}
 
 
-def graph(folder: Path, outputs: int = 2, channels: int = 3, bias: float = 0.0, side: int = 64) -> Path:
+def graph(
+    folder: Path, outputs: int = 2, channels: int = 3, bias: float = 0.0, side: int = 64, last: str = "Identity"
+) -> Path:
     """Write a network whose logits are a linear function of the mean of each channel."""
     random = np.random.default_rng(3)
     weights = {"w": random.normal(size=(channels, outputs)), "b": np.full(outputs, bias)}
     nodes = [
         helper.make_node("GlobalAveragePool", ["films"], ["means"]),
         helper.make_node("Flatten", ["means"], ["flat"]),
-        helper.make_node("Gemm", ["flat", "w", "b"], ["logits"]),
+        helper.make_node("Gemm", ["flat", "w", "b"], ["sums"]),
+        helper.make_node(last, ["sums"], ["logits"]),
     ]
     tensor = helper.make_tensor_value_info
     made = helper.make_graph(
@@ -174,6 +178,22 @@ def test_logits_under_the_name_of_probabilities_are_named(tmp_path: Path) -> Non
     assert all("the card says probabilities, which lie in [0, 1]" in fault for fault in faults)
 
 
+@pytest.mark.parametrize(("values", "count"), [("logits", 1), ("probabilities", 0)])
+def test_probabilities_of_classes_under_the_name_of_logits_are_named(tmp_path: Path, values: str, count: int) -> None:
+    said = {**MULTI_CLASS, "values": values}
+    folder = write_card(graph(tmp_path, outputs=3, last="Softmax"), "m.onnx", "onnx", CLASSES, output=said)
+
+    faults = list(faults_of_folder(folder))
+
+    assert count == len([each for each in faults if "with a sum of 1, as probabilities do" in each]) == len(faults)
+
+
+def test_logits_of_classes_are_not_taken_for_probabilities(tmp_path: Path) -> None:
+    folder = write_card(graph(tmp_path, outputs=3), "m.onnx", "onnx", CLASSES, output=MULTI_CLASS)
+
+    assert [] == list(faults_of_folder(folder))
+
+
 def test_a_machine_with_too_little_memory_is_named(tmp_path: Path) -> None:
     folder = write_card(graph(tmp_path), "m.onnx", "onnx", TWO, device={"memory_mb": 10**9})
 
@@ -217,8 +237,7 @@ def test_a_code_that_cannot_be_is_told(code: dict[str, str], said: str | None) -
 
 
 def test_classes_that_exclude_each_other_share_one_scale(tmp_path: Path) -> None:
-    findings = [finding(index=2, temperature=2.0), finding("effusion", EFFUSION, index=1, temperature=2.0)]
-    model = load_any(write_card(graph(tmp_path, outputs=3), "m.onnx", "onnx", findings, output=MULTI_CLASS))
+    model = load_any(write_card(graph(tmp_path, outputs=3), "m.onnx", "onnx", CLASSES, output=MULTI_CLASS))
     logits = np.array([[1.0, 3.0, -2.0]], np.float32)
 
     expected = softmax(logits / 2)[:, [2, 1]]
