@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -67,6 +69,33 @@ def test_the_figures_beside_the_weights_are_those_of_these_weights(model: Model)
 
     assert (model.card.digest, model.card.findings[0].threshold) == (figures["digest"], figures["threshold"])
     assert (model.card.name, model.card.version) == (figures["model"], figures["version"])
+
+
+def test_the_report_beside_the_weights_is_that_of_these_weights_and_shows_no_film(model: Model) -> None:
+    report = DEFAULT_MODEL / "report"
+    page = (report / "index.html").read_text(encoding="utf-8")
+    figures = json.loads((DEFAULT_MODEL / "evaluation.json").read_text(encoding="utf-8"))
+    named = set(re.findall(r'(?:src|srcset)="pictures/([^"]+)"', page))
+
+    assert model.card.digest in page
+    assert f"{model.card.name} {model.card.version}" in page
+    assert all(f"{values['auc']['value']:.3f}" in page for values in figures["populations"].values())
+    assert named == {each.name for each in (report / "pictures").iterdir()}
+    assert not any(name.startswith(("maps", "failures")) for name in named)
+
+
+def test_the_scores_beside_the_weights_give_the_measured_accuracy(model: Model) -> None:
+    figures = json.loads((DEFAULT_MODEL / "evaluation.json").read_text(encoding="utf-8"))
+    with (DEFAULT_MODEL / "report" / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["score"]]
+
+    for name, values in figures["populations"].items():
+        calls = [
+            (float(row["score"]) >= figures["threshold"]) == (row["label"] == "1")
+            for row in rows
+            if row["population"] == name
+        ]
+        assert pytest.approx(values["accuracy"]["value"], abs=5e-5) == sum(calls) / len(calls)
 
 
 def test_the_clinical_film_passes_the_guard(model: Model, clinical_film: Path) -> None:
