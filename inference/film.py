@@ -16,6 +16,7 @@ from pydicom.multival import MultiValue
 from inference.decoding import stored_values
 from inference.errors import UnreadablePixelsError, UnsuitableFilmError
 from inference.grayscale import displayed, padding_mask
+from inference.guard import Guard
 from inference.image_pixel import require_size
 from inference.picture import SIGNATURES, picture_film
 from inference.projection import allowed_attributes
@@ -80,18 +81,37 @@ def shown_radiograph(dataset: Dataset) -> Radiograph:
     return Radiograph(pixels, padding, spacing_of(dataset), allowed_attributes(dataset))
 
 
-def read_film(path: Path) -> Radiograph:
+def read_film(path: Path, guard: Guard | None = None) -> Radiograph:
     """Return the film in a DICOM, PNG or JPEG file.
+
+    Parameters
+    ----------
+    guard
+        Judges the header before the pixels are asked for, as the node does.
 
     Raises
     ------
     FilmError
-        As `to_radiograph`; also a file that is none of the three, or cannot be opened (`format`).
+        As `to_radiograph`; the refusal of the guard; also a file that is none of the three, or cannot be opened
+        (`format`).
     """
     content = content_of(path)
     if content.startswith(tuple(SIGNATURES)):
         return picture_film(content)
-    return to_radiograph(data_set(content))
+    dataset = data_set(content)
+    if guard is not None:
+        require_accepted(dataset, guard)
+    return to_radiograph(dataset)
+
+
+def require_accepted(dataset: Dataset, guard: Guard) -> None:
+    """Raise the refusal of a guard that judges the header, or that of a header which nobody can judge (`pixels`)."""
+    try:
+        refusal = guard.refusal(allowed_attributes(dataset))
+    except HEADER_FAULTS as error:
+        raise header_fault("the image", error) from error
+    if refusal:
+        raise refusal
 
 
 def content_of(path: Path) -> bytes:

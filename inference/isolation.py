@@ -37,11 +37,7 @@ def prepared_film(file: Path, guard: Guard, preprocessing: Preprocessing) -> Pre
     FilmError
         The film cannot or must not be read.
     """
-    film = read_film(file)
-    refusal = guard.refusal(film.attributes)
-    if refusal:
-        raise refusal
-    return preprocessing.prepare(film)
+    return preprocessing.prepare(read_film(file, guard))
 
 
 def prepared_series(files: Sequence[Path], guard: Guard, preprocessing: VolumePreprocessing) -> PreparedVolume:

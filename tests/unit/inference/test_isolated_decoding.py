@@ -6,12 +6,14 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from film_datasets import film_dataset
 
 from inference import isolation
-from inference.errors import DecoderError, UnreadablePixelsError, UnsuitableFilmError
+from inference.errors import DecoderError, FilmError, UnreadablePixelsError, UnsuitableFilmError
 from inference.guard import Guard
-from inference.isolation import DecodeProcess
+from inference.isolation import DecodeProcess, prepared_film
 from inference.preprocessing import Preprocessing
 from inference.reading import Reading, Source
 from inference.types import Radiograph
@@ -89,3 +91,25 @@ def test_a_decoder_that_does_not_start_is_no_fault_of_the_film(
         with pytest.raises(DecoderError, match="its process did not start"):
             process.prepared(clinical_film, GUARD, PREPROCESSING)
         assert process.prepared(clinical_film, GUARD, PREPROCESSING).tensor.shape == (1, 64, 64)
+
+
+def test_the_header_is_judged_before_the_pixels_are_asked_for(tmp_path: Path) -> None:
+    lateral = film_dataset(np.zeros((4, 4), np.uint16), ViewPosition="LL", BodyPartExamined="CHEST")
+    lateral.PixelData = b"\0\0"  # far less than Rows and Columns say
+    lateral.save_as(tmp_path / "lateral.dcm", implicit_vr=False, little_endian=True)
+
+    with pytest.raises(FilmError) as refusal:
+        prepared_film(tmp_path / "lateral.dcm", GUARD, PREPROCESSING)
+
+    assert "view" == refusal.value.code
+
+
+def test_a_header_that_nobody_can_judge_is_refused(tmp_path: Path) -> None:
+    strange = film_dataset(np.zeros((4, 4), np.uint16))
+    strange.add_new("ViewCodeSequence", "LO", "no sequence")
+    strange.save_as(tmp_path / "strange.dcm", implicit_vr=False, little_endian=True)
+
+    with pytest.raises(FilmError, match="header: an element of the image") as refusal:
+        prepared_film(tmp_path / "strange.dcm", GUARD, PREPROCESSING)
+
+    assert "pixels" == refusal.value.code
