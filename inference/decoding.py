@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     HTJ2K,
@@ -34,6 +33,7 @@ from pydicom.uid import (
 from inference.errors import FilmError, UnreadablePixelsError
 from inference.image_pixel import require_description, require_lowest_bits, require_one_grey_frame
 from inference.jpeg_damage import DamageError, undamaged
+from inference.jpeg_head import with_plain_head
 from inference.picture import picture_values
 from inference.twelve_bit import twelve_bit_values
 
@@ -131,17 +131,37 @@ def plain_values(dataset: Dataset) -> StoredValues:
 
 
 def plugin_values(dataset: Dataset, syntax: UID) -> StoredValues:
-    """Return values by the plug-in of the table, or by one of the shorter ways."""
+    """Return values by the plug-in of the table, as they stand, or of a JPEG."""
     if is_plain(dataset, syntax):
         return plain_values(dataset)
-    if syntax in (JPEGBaseline8Bit, JPEGExtended12Bit) and dataset.BitsAllocated == 8:
-        return picture_values(get_frame(dataset.PixelData, 0, number_of_frames=1))
-    with undamaged() if syntax in BY_LIBJPEG else nullcontext():
+    if syntax in BY_LIBJPEG:
+        return jpeg_values(dataset, syntax, get_frame(dataset.PixelData, 0, number_of_frames=1))
+    return decoder_values(dataset, syntax)
+
+
+def jpeg_values(dataset: Dataset, syntax: UID, frame: bytes) -> StoredValues:
+    """Return the values of a coded frame; raises DamageError where the decoder stumbles over it."""
+    if syntax not in (JPEGLossless, JPEGLosslessSV1) and dataset.BitsAllocated == 8:
+        return picture_values(frame)
+    stream = with_plain_head(frame)
+    with undamaged():
         if syntax == JPEGExtended12Bit:
-            return twelve_bit_values(dataset)
-        decoder = get_decoder(syntax)
-        values, _ = decoder.as_array(dataset, raw=True, index=0, decoding_plugin=DECODERS[syntax])
-        return np.asarray(values)
+            return twelve_bit_values(dataset, stream)
+        return decoder_values(with_frame(dataset, stream), syntax)
+
+
+def with_frame(dataset: Dataset, frame: bytes) -> Dataset:
+    """Return what describes the pixels of a data set, with another coded frame."""
+    described = dataset.group_dataset(0x0028)
+    described.file_meta = dataset.file_meta
+    described.PixelData = encapsulate([frame])
+    return described
+
+
+def decoder_values(dataset: Dataset, syntax: UID) -> StoredValues:
+    """Return values by the plug-in of the table."""
+    values, _ = get_decoder(syntax).as_array(dataset, raw=True, index=0, decoding_plugin=DECODERS[syntax])
+    return np.asarray(values)
 
 
 def within_bits_stored(values: StoredValues, dataset: Dataset) -> StoredValues:

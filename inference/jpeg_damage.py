@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 # How libjpeg begins what it says of damage that it bridges with whatever comes out (jerror.h).
 DAMAGE = (b"Corrupt JPEG data", b"Premature end of JPEG file")
-# Padding between the parts of a header is skipped and harms nothing; before the markers of restarts and of the end of
-# the image it is what is left of a scan that the decoder lost its way in.
-SKIPPED = re.compile(rb"Corrupt JPEG data: \d+ extraneous bytes before marker 0x(?!d[0-9])")
 _STANDARD_ERROR = 2
 # The standard error belongs to the whole process: of two threads each would take away what the other is told.
 _ONE_AT_A_TIME = threading.Lock()
@@ -24,11 +20,14 @@ class DamageError(Exception):
 
 @contextmanager
 def undamaged() -> Iterator[None]:
-    """Raise DamageError at the end of a block if libjpeg stumbled in it over damage."""
+    """Raise DamageError at the end of a block if libjpeg stumbled in it over damage.
+
+    It tells of the first thing alone, so what it decodes must have a plain head (`inference.jpeg_head`).
+    """
     said: list[bytes] = []
     with standard_error_lines(said):
         yield
-    damage = next((line for line in said if line.startswith(DAMAGE) and not SKIPPED.match(line)), None)
+    damage = next((line for line in said if line.startswith(DAMAGE)), None)
     if damage is not None:
         raise DamageError(f"a damaged JPEG ({damage.decode('ascii', 'replace').strip()})")
 

@@ -6,15 +6,14 @@ import gdcm
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
 
 
-def twelve_bit_values(dataset: Dataset) -> NDArray[np.uint16]:
-    """Return the stored values of the one frame, (rows, columns)."""
+def twelve_bit_values(dataset: Dataset, frame: bytes) -> NDArray[np.uint16]:
+    """Return the stored values of a coded frame, (rows, columns)."""
     image = gdcm.Image()
     image.SetNumberOfDimensions(2)
     image.SetDimensions((dataset.Columns, dataset.Rows, 1))
-    image.SetDataElement(encapsulated(get_frame(dataset.PixelData, 0, number_of_frames=1)))
+    image.SetDataElement(encapsulated(frame))
     kind = gdcm.PhotometricInterpretation.GetPIType(str(dataset.PhotometricInterpretation))
     image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(kind))
     syntax = gdcm.TransferSyntax.GetTSType(str(dataset.file_meta.TransferSyntaxUID))

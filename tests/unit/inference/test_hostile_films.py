@@ -6,6 +6,7 @@ import os
 import struct
 import tempfile
 import zlib
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from inference.errors import FilmError
 from inference.film import read_film, to_radiograph
 from inference.jpeg_damage import standard_error_lines
 from inference.preprocessing import Preprocessing
+
+# Lossless, and of twelve bits.
+GDCM_FILMS = ("ct/CT1_JPLL.dcm", "radiograph/GH133.dcm", "radiograph/RG3_JPLY.dcm")
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
@@ -120,7 +124,7 @@ def test_a_jpeg_in_dicom_with_altered_bytes_is_refused(capfd: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("name", ["ct/CT1_JPLL.dcm", "radiograph/GH133.dcm", "radiograph/RG3_JPLY.dcm"])
+@pytest.mark.parametrize("name", GDCM_FILMS)
 def test_a_jpeg_that_gdcm_decodes_is_refused_too(
     capfd: pytest.CaptureFixture[str], dicom_files: Path, name: str, seed: int
 ) -> None:
@@ -143,16 +147,87 @@ def test_a_jpeg_in_dicom_that_ends_early_is_refused() -> None:
         to_radiograph(encapsulated_film(content[: len(content) // 2]))
 
 
-def test_padding_in_the_head_of_a_jpeg_is_no_damage(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def with_padding(stream: bytes) -> bytes:
+    """Return a JPEG with two bytes between its first segment and the next."""
+    first = 4 + int.from_bytes(stream[4:6], "big")
+    return stream[:first] + bytes(2) + stream[first:]
+
+
+def with_fill(stream: bytes) -> bytes:
+    """Return a JPEG with fill bytes before its second marker (T.81 B.1.1.2)."""
+    first = 4 + int.from_bytes(stream[4:6], "big")
+    return stream[:first] + b"\xff\xff" + stream[first:]
+
+
+def of_another_revision(stream: bytes) -> bytes:
+    """Return a JPEG that claims a JFIF that there is not."""
+    place = stream.index(b"JFIF\0") + 5
+    return stream[:place] + b"\2" + stream[place + 1 :]
+
+
+def with_comment(stream: bytes) -> bytes:
+    """Return a JPEG with a comment in which there seem to be markers."""
+    return stream[:2] + b"\xff\xfe\0\x08\xff\xda\xff\xd9\0\0" + stream[2:]
+
+
+def of_part_of_the_spectrum(stream: bytes) -> bytes:
+    """Return a JPEG whose sequential scan claims to be a part of a progressive one."""
+    scan = stream.index(b"\xff\xda")
+    end = scan + 2 + int.from_bytes(stream[scan + 2 : scan + 4], "big")
+    return stream[: end - 3] + bytes((1, 5, 0)) + stream[end:]
+
+
+ODD_HEADS = (with_padding, with_fill, of_another_revision, with_comment, of_part_of_the_spectrum)
+
+
+@pytest.mark.parametrize("odd", ODD_HEADS)
+def test_an_odd_head_of_a_jpeg_is_no_damage(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], odd: Callable[[bytes], bytes]
+) -> None:
     sound = film_like(".jpg")
-    segment = 4 + int.from_bytes(sound[4:6], "big")  # what follows the first one, APP0
     (tmp_path / "sound").write_bytes(sound)
-    (tmp_path / "padded").write_bytes(sound[:segment] + bytes(2) + sound[segment:])
+    (tmp_path / "odd").write_bytes(odd(sound))
 
-    plain, padded = (read_film(tmp_path / name).pixels for name in ("sound", "padded"))
+    plain, read = (read_film(tmp_path / name).pixels for name in ("sound", "odd"))
 
-    assert (plain == padded).all()
+    assert (plain == read).all()
+    assert (stored_values(encapsulated_film(sound)) == stored_values(encapsulated_film(odd(sound)))).all()
     assert "" == capfd.readouterr().err
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("odd", ODD_HEADS)
+def test_an_odd_head_hides_no_damage(tmp_path: Path, odd: Callable[[bytes], bytes], seed: int) -> None:
+    content = odd(altered(film_like(".jpg"), seed))
+    (tmp_path / "film").write_bytes(content)
+
+    with pytest.raises(FilmError, match="file: a damaged JPEG"):
+        read_film(tmp_path / "film")
+    with pytest.raises(FilmError, match="PixelData: a damaged JPEG"):
+        to_radiograph(encapsulated_film(content))
+
+
+@pytest.mark.parametrize("name", GDCM_FILMS)
+def test_padding_in_the_head_of_a_jpeg_that_gdcm_decodes_changes_and_hides_nothing(
+    dicom_files: Path, name: str
+) -> None:
+    dataset = dcmread(dicom_files / name)
+    plain, frame = stored_values(dataset), get_frame(dataset.PixelData, 0, number_of_frames=1)
+
+    dataset.PixelData = encapsulate([with_padding(frame)])
+    assert (plain == stored_values(dataset)).all()
+
+    dataset.PixelData = encapsulate([with_padding(altered(frame, 1))])
+    with pytest.raises(FilmError, match=r"PixelData: .*damaged"):
+        stored_values(dataset)
+
+
+@pytest.mark.parametrize("content", [bytes(2), b"\xff\xd8\xff", b"\xff\xd8\xff\xfe\0\x04ab", b"GIF89a" + bytes(40)])
+def test_what_is_no_jpeg_is_refused_as_a_frame(content: bytes) -> None:
+    with pytest.raises(FilmError, match="PixelData: ") as refusal:
+        to_radiograph(encapsulated_film(content))
+
+    assert "pixels" == refusal.value.code
 
 
 def test_a_picture_is_read_without_a_folder_for_temporary_files(
