@@ -31,7 +31,12 @@ from pydicom.uid import (
 )
 
 from inference.errors import FilmError, UnreadablePixelsError
-from inference.image_pixel import require_description, require_lowest_bits, require_one_grey_frame
+from inference.image_pixel import (
+    require_description,
+    require_lowest_bits,
+    require_no_further_pixels,
+    require_one_grey_frame,
+)
 from inference.jpeg_damage import DamageError, undamaged
 from inference.jpeg_head import with_plain_head
 from inference.picture import picture_values
@@ -83,6 +88,7 @@ def stored_values(dataset: Dataset) -> StoredValues:
         raise UnreadablePixelsError("syntax", f"TransferSyntaxUID: no decoder for {named}")
     if syntax in NATIVE:
         require_lowest_bits(dataset)
+        require_no_further_pixels(dataset)
     return within_bits_stored(decoded(dataset, syntax), dataset)
 
 

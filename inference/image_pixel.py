@@ -72,6 +72,18 @@ def require_lowest_bits(dataset: Dataset) -> None:
         raise UnreadablePixelsError("pixels", reason)
 
 
+def require_no_further_pixels(dataset: Dataset) -> None:
+    """Raise for native pixel data that go on behind Rows and Columns: the image is another one, or cut off.
+
+    Padding of any length is let pass, as files in use have it: bytes that are all the same.
+    """
+    said = -(-int(dataset.Rows) * int(dataset.Columns) * int(dataset.BitsAllocated) // 8)
+    rest = bytes(dataset.PixelData[said:])
+    if rest.strip(rest[:1]):
+        reason = f"PixelData: {len(dataset.PixelData)} bytes; Rows, Columns and BitsAllocated say {said} (PS3.5 8.1.1)"
+        raise UnreadablePixelsError("pixels", reason)
+
+
 def require_one_grey_frame(dataset: Dataset) -> None:
     """Raise for colour and for several frames."""
     photometric = str(dataset.PhotometricInterpretation)

@@ -61,7 +61,7 @@ def exhibit_section(exhibit: Exhibit) -> str:
 def picture(exhibit: Exhibit) -> str:
     """Return the image for light and dark pages."""
     size = f'width="{exhibit.width}" height="{exhibit.height}"'
-    path = f"pictures/{exhibit.key}"
+    path = f"pictures/{exhibit.stem}"
     image = f'<img src="{path}.png" alt="{escape(exhibit.alt)}" {size}>'
     if exhibit.on_black:
         return tag("figure", image)

@@ -138,7 +138,7 @@ def drawn(films: Sequence[LabelledFilm], recipe: Recipe, random: np.random.Gener
     for stratum, share in recipe.shares.items():
         members = np.array([index for index, film in enumerate(films) if film.stratum.startswith(stratum)])
         if not members.size:
-            raise MissingDataError(f"shares.{stratum}: no training film of this stratum")
+            raise MissingDataError(f"shares.{stratum}: none of the {len(films)} training films is of this stratum")
         count = round(recipe.schedule.films_per_epoch * share / total)
         # Each member in turn before any comes again.
         rounds = [random.permutation(members) for _ in range(-(-count // members.size))]

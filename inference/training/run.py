@@ -8,7 +8,6 @@ import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 import torch
@@ -38,17 +37,22 @@ class Diary:
     ----------
     checkpoint
         Where weights are kept: of the last epoch, or of the one with the lowest loss on validation films.
+    log
+        Lines of the epochs; those of an earlier run stay until there is one of this.
     lowest
         That loss, the mean of the populations.
+    is_begun
+        True once the log holds a line of this run.
     """
 
     recipe: Recipe
     validation: FilmPool
     checkpoint: Path
-    log: TextIO
+    log: Path
     progress: Progress
     task: TaskID | None = None
     lowest: float = math.inf
+    is_begun: bool = False
     begun: float = field(default_factory=time.monotonic)
     losses: list[float] = field(default_factory=list)
 
@@ -65,7 +69,9 @@ class Diary:
         curve = validation_curve(classifier, self.validation, self.recipe)
         learned = {"loss": float(np.mean(self.losses))} if self.losses else {}
         row = {"epoch": epoch, **learned, **curve, "s": time.monotonic() - self.begun}
-        print(json.dumps(row), file=self.log, flush=True)
+        with self.log.open("a" if self.is_begun else "w", encoding="utf-8") as lines:
+            print(json.dumps(row), file=lines)
+        self.is_begun = True
         self.losses.clear()
         loss = float(np.mean([value for name, value in curve.items() if name.endswith("_loss")]))
         if self.recipe.schedule.keep == "last" or loss < self.lowest:
@@ -74,8 +80,10 @@ class Diary:
 
 
 def keep(classifier: FilmClassifier, checkpoint: Path) -> None:
-    """Write weights where whoever goes on from them finds them."""
-    save_file({name: each.contiguous() for name, each in classifier.state_dict().items()}, checkpoint)
+    """Write weights where whoever goes on from them finds them: whole ones, whenever the run ends."""
+    partial = checkpoint.with_suffix(".part")
+    save_file({name: each.contiguous() for name, each in classifier.state_dict().items()}, partial)
+    partial.replace(checkpoint)
 
 
 @dataclass(frozen=True)
@@ -103,12 +111,11 @@ class Trainer:
         teaching = Teaching.of(recipe, self.teachers)
         training, validation = self._pools(recipe)
         self.out.mkdir(parents=True, exist_ok=True)
-        with (self.out / "training.jsonl").open("w", encoding="utf-8") as log:
-            diary = Diary(recipe, validation, self.out / CHECKPOINT, log, self.progress)
-            taught = self._taught(recipe, training, teaching)
-            classifier = trained(recipe, taught, diary.report, diary.epoch_done, teaching)
-            if not recipe.schedule.steps:
-                diary.epoch_done(0, classifier)
+        diary = Diary(recipe, validation, self.out / CHECKPOINT, self.out / "training.jsonl", self.progress)
+        taught = self._taught(recipe, training, teaching)
+        classifier = trained(recipe, taught, diary.report, diary.epoch_done, teaching)
+        if not recipe.schedule.steps:
+            diary.epoch_done(0, classifier)
         if recipe.schedule.keep == "best":
             classifier.load_state_dict(load_file(self.out / CHECKPOINT))
         if recipe.refit:

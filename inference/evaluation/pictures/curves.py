@@ -20,12 +20,13 @@ Rows = Sequence[Mapping[str, float]]
 
 
 def learning_rows(log: Path) -> list[dict[str, float]]:
-    """Return the rows of a training log that tell of a whole epoch; older logs tell of batches and have none."""
+    """Return the rows of a training log that tell of an epoch, in order; where none has a validation curve, none."""
     if not log.is_file():
         return []
     rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
     curves = {f"{population}_{name}" for population in (CHILDREN, ADULTS) for name in ("loss", "auc")}
-    return [row for row in rows if "epoch" in row and curves & set(row)]
+    epochs = [row for row in rows if "epoch" in row]
+    return epochs if any(curves & set(row) for row in epochs) else []
 
 
 def draw_learning(figure: Figure, rows: Rows) -> None:

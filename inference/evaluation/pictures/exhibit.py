@@ -12,6 +12,8 @@ from inference.evaluation.pictures.gallery import BLACK
 from inference.evaluation.pictures.style import Draw, write, write_both
 
 PIXELS_PER_INCH = 96  # of a page
+# How files of pictures that show films begin: a page may have to do without them.
+FILMS = "films-"
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Exhibit:
     Attributes
     ----------
     key
-        Name of its file without ending, and of its place in the page.
+        Name of its place in the page.
     caption
         One sentence that says what to look for.
     alt
@@ -51,6 +53,11 @@ class Exhibit:
         return round(self.size[1] * PIXELS_PER_INCH)
 
     @property
+    def stem(self) -> str:
+        """Name of its file without ending."""
+        return f"{FILMS}{self.key}" if self.on_black else self.key
+
+    @property
     def withheld(self) -> Exhibit:
         """The sentence in the place of a picture of films."""
         words = "This page was written without films; on those of your own copy of the data the command shows them."
@@ -60,7 +67,7 @@ class Exhibit:
         """Write the picture, if there is one."""
         if self.draw is None:
             return
-        path = folder / f"{self.key}.png"
+        path = folder / f"{self.stem}.png"
         if self.on_black:
             write(path, self.size, self.draw, BLACK)
         else:
@@ -68,8 +75,10 @@ class Exhibit:
 
 
 def write_exhibits(exhibits: Sequence[Exhibit], out: Path, progress: Progress) -> None:
-    """Write every picture to `pictures`."""
+    """Write every picture to `pictures`; none of films stays there that an earlier report showed."""
     folder = out / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
+    for earlier in folder.glob(f"{FILMS}*.png"):
+        earlier.unlink()
     for exhibit in progress.track(exhibits, description="pictures"):
         exhibit.write(folder)

@@ -103,14 +103,19 @@ def test_every_picture_is_there_and_is_told_in_words(out: Path) -> None:
 
 
 def test_a_page_without_films_says_so_in_their_place(measured: Measured, tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "of-a-journey.png").write_bytes(b"somebody's own")
     with Progress(disable=True) as progress:
+        write_page(measured, tmp_path / "training.jsonl", tmp_path, progress)
+        before = {each.name for each in (tmp_path / "pictures").iterdir()}
         write_page(measured, tmp_path / "training.jsonl", tmp_path, progress, films=False)
     page = Page((tmp_path / "index.html").read_text(encoding="utf-8"))
     written = {each.name for each in (tmp_path / "pictures").iterdir()}
 
     assert list(SECTIONS) == [each["id"] for each in page.of("section")]
-    assert {"roc.png", "subgroups.png"} < written
-    assert not {name for name in written if name.startswith(("maps", "failures"))}
+    assert {"roc.png", "subgroups.png", "of-a-journey.png"} < written
+    assert {"films-maps.png"} <= before - written
+    assert not {name for name in written if name.startswith("films")}
     assert "written without films" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
@@ -250,7 +255,7 @@ def test_a_network_without_maps_and_embedding_says_so_in_their_place(model: Mode
     assert 2 == text.count("This model gives no embedding")
     assert "This model gives no maps." in text
     assert "has no training log by epoch" in text
-    assert not {"maps.png", "embedding.png", "spread.png", "learning.png"} & {
+    assert not {"films-maps.png", "embedding.png", "spread.png", "learning.png"} & {
         each.name for each in (tmp_path / "pictures").iterdir()
     }
 
@@ -273,6 +278,13 @@ def test_a_model_that_refuses_everything_still_has_a_report(model: Model, data: 
 def test_only_rows_of_epochs_are_learning_curves(tmp_path: Path) -> None:
     assert [1, 2, 3] == [row["epoch"] for row in learning_rows(training_log(tmp_path / "training.jsonl"))]
     assert [] == learning_rows(DEFAULT_MODEL / "absent.jsonl")
+
+
+def test_epochs_without_a_validation_curve_stay_in_the_curve_of_the_training_films() -> None:
+    rows = learning_rows(DEFAULT_MODEL / "training.jsonl")
+
+    assert list(range(1, 25)) == [row["epoch"] for row in rows]
+    assert 7 == sum("children_auc" in row for row in rows)
 
 
 def test_a_calibration_error_is_judged_by_what_exact_scores_show() -> None:

@@ -297,3 +297,19 @@ def test_a_data_set_that_no_detector_makes_is_refused() -> None:
 
     with pytest.raises(FilmError, match="65535 × 65535; a film has at most"):
         to_radiograph(dataset)
+
+
+def test_native_pixels_behind_those_of_the_header_are_refused() -> None:
+    whole = np.arange(40 * 30, dtype=np.uint16).reshape(40, 30)
+
+    with pytest.raises(FilmError, match="PixelData: 2400 bytes; Rows, Columns and BitsAllocated say 2040") as refusal:
+        to_radiograph(film_dataset(whole, Rows=34))
+
+    assert "pixels" == refusal.value.code
+
+
+@pytest.mark.parametrize("padding", [b"\0", bytes(60), b"\xff" * 61])
+def test_native_pixels_may_be_padded(padding: bytes) -> None:
+    whole = np.arange(40 * 30, dtype=np.uint16).reshape(40, 30)
+
+    assert (whole == stored_values(film_dataset(whole, PixelData=whole.tobytes() + padding))).all()

@@ -272,7 +272,7 @@ def test_the_weights_of_the_best_epoch_are_kept(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(run, "validation_curve", lambda *_: {"children_loss": next(losses), "children_auc": 0.9})
     recipe = read_recipe(RECIPE.with_name("thesis-resnet18.toml"))
     checkpoint = tmp_path / "checkpoint.safetensors"
-    diary = run.Diary(recipe, FilmPool((), (), ()), checkpoint, io.StringIO(), Progress(disable=True))
+    diary = run.Diary(recipe, FilmPool((), (), ()), checkpoint, tmp_path / "training.jsonl", Progress(disable=True))
     network = new_classifier("resnet18", findings=1, seed=0)
 
     for epoch in (1, 2, 3):
@@ -281,6 +281,23 @@ def test_the_weights_of_the_best_epoch_are_kept(monkeypatch: pytest.MonkeyPatch,
         diary.epoch_done(epoch, network)
 
     assert float(load_file(checkpoint)["head.weight"].mean()) == 2.0
+    rows = (tmp_path / "training.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [1, 2, 3] == [json.loads(row)["epoch"] for row in rows]
+    assert {"checkpoint.safetensors", "training.jsonl"} == {each.name for each in tmp_path.iterdir()}
+
+
+def test_a_training_that_cannot_begin_leaves_the_folder_as_it_was(chest_films: Path, tmp_path: Path) -> None:
+    text = RECIPE.read_text(encoding="utf-8").replace('"children-normal"', '"children-martians"')
+    kept = {"training.jsonl": "of an earlier run", "checkpoint.safetensors": "its weights"}
+    for name, content in kept.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+
+    with pytest.raises(MissingDataError, match=r"shares\.children-martians: none of the 24 training films"):
+        Trainer(
+            written(tmp_path / "recipe.toml", text), chest_films, tmp_path, Progress(disable=True), most_films=24
+        ).run()
+
+    assert kept == {name: (tmp_path / name).read_text(encoding="utf-8") for name in kept}
 
 
 def test_a_stranger_to_the_recipe_is_named_with_every_other_fault(tmp_path: Path) -> None:
