@@ -16,6 +16,10 @@ from pydicom.uid import UID
 
 from dicom_node.deidentify.rectangles import Rectangle
 from dicom_node.deidentify.stored_pixels import StoredPixels, UnblankableError, black_of
+from inference.decoding import BY_LIBJPEG
+from inference.jpeg_damage import DamageError, undamaged
+
+Frame = tuple[NDArray[Any], dict[str, Any]]
 
 # Source and lossless syntax of its family that can be written here. There is no encoder of JPEG and HTJ2K at hand.
 _LOSSLESS = {
@@ -69,13 +73,29 @@ def decoded_frames(
     # pydicom 3.0 corrects signs in place, which fails on what it gives one frame after the other.
     indices = range(stored.frames) if stored.signed else None
     try:
-        for frame, meta in get_decoder(syntax).iter_array(dataset, indices=indices, raw=True):
+        frames = get_decoder(syntax).iter_array(dataset, indices=indices, raw=True)
+        for frame, meta in heard(frames) if syntax in BY_LIBJPEG else frames:
             layout = stored.decoded(meta)
             samples = np.array(frame, layout.dtype).reshape(layout.shape)
             layout.fill(samples, rectangles, black_of(dataset, layout))
             yield samples[0], layout
     except _CODEC_ERRORS as error:
         raise UnblankableError(f"Pixel Data in {syntax.name} cannot be decoded") from error
+    except DamageError as error:
+        raise UnblankableError(f"Pixel Data: {error}") from error
+
+
+def heard(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """Yield decoded frames; raises DamageError for one over which libjpeg stumbled.
+
+    What is written anew has no trace of the damage any more.
+    """
+    while True:
+        with undamaged():
+            frame = next(frames, None)
+        if frame is None:
+            return
+        yield frame
 
 
 def _encoded(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.processing import apply_color_lut, convert_color_space
 
 from dicom_node.deidentify.image_kinds import has_embedded_overlay
@@ -249,6 +249,17 @@ def test_a_lossy_jpeg_loses_nothing_more_and_stays_marked(mode: str, photometric
         result.LossyImageCompressionMethod,
     )
     assert 1 < float(result.LossyImageCompressionRatio) < 10
+
+
+def test_a_damaged_scan_is_not_written_anew_as_a_sound_one() -> None:
+    source = jpeg("L", "MONOCHROME2")
+    frames = list(generate_frames(source.PixelData, number_of_frames=3))
+    middle = len(frames[1]) // 2 + 200
+    frames[1] = frames[1][:middle] + bytes(range(200)) + frames[1][middle + 200 :]
+    source.PixelData = encapsulate(frames)
+
+    with pytest.raises(UnblankableError, match="Pixel Data: a damaged JPEG"):
+        blank(source, (PLACE,))
 
 
 def test_a_ratio_that_is_known_stays() -> None:
