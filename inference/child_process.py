@@ -25,3 +25,11 @@ def end_with_parent() -> None:
     fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
     if select.select([pipe], [], [], 0)[0]:  # it closed before
         os._exit(1)
+
+
+def leave_standard_output() -> None:
+    """Let what is printed here, as networks do, go to standard error: results are printed by the parent alone."""
+    try:
+        os.dup2(2, 1)
+    except OSError:  # standard error is closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from inference.console import bars, needed, say, stop
+from inference.console import bars, needed, open_standard_descriptors, say, stop
 from inference.errors import InferenceError
 from inference.extras import REPORT, TRAINING
 from inference.file_names import listed, named_files
@@ -29,6 +29,7 @@ OutFolder = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder 
 @app.callback()
 def begin() -> None:
     """Set up every command: none may show what a film says of a patient."""
+    open_standard_descriptors()
     silence_pydicom()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import typer
@@ -13,6 +14,19 @@ from inference.extras import require
 
 # Results go to standard output, everything said to people to standard error.
 said = Console(stderr=True)
+
+
+def open_standard_descriptors() -> None:
+    """Open the null device for each of descriptors 0 to 2 that is closed.
+
+    A pipe to another process would take its number, and what is printed there would come between the answers.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest that is free is given: this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def say(text: str, style: str = "") -> None:

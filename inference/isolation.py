@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from inference.allocator import keep_freed_memory
-from inference.child_process import end_with_parent
+from inference.child_process import end_with_parent, leave_standard_output
 from inference.errors import HANG, DecoderError, UnreadablePixelsError
 from inference.film import content_of, data_set, read_film
 from inference.guard import Guard
@@ -55,8 +55,9 @@ def prepared_series(files: Sequence[Path], guard: Guard, preprocessing: VolumePr
 
 
 def begin() -> None:
-    """Set up a process that reads films."""
+    """Set up a process that reads films or runs a network."""
     end_with_parent()
+    leave_standard_output()
     silence_pydicom()
     keep_freed_memory()
 

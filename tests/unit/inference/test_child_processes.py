@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -23,6 +25,7 @@ torch = pytest.importorskip("torch")
 
 TAKEN = {**FILM, "channels": 1, "mean": 0.0, "deviation": 1.0}
 PREDICT = [sys.executable, "-m", "inference", "predict", "--jsonl"]
+CHECK = [sys.executable, "-m", "inference", "check"]
 # A call that keeps the interpreter lock, as some decoders do: no thread of Python runs beside it.
 LOCKED = """
 from inference.isolation import new_pool
@@ -39,6 +42,12 @@ class Hangs(torch.nn.Module):
     def forward(self, films):
         while bool(films.mean() > 0.9):
             films = films + 0.0
+        return films.mean((1, 2, 3)).unsqueeze(1)
+
+
+class Prints(torch.nn.Module):
+    def forward(self, films):
+        print("a network says", films.size(0))
         return films.mean((1, 2, 3)).unsqueeze(1)
 
 
@@ -120,3 +129,45 @@ def test_a_process_outlives_the_thread_that_started_it() -> None:
         assert pool.submit(abs, -1).result(60) == 1
     finally:
         pool.shutdown()
+
+
+@pytest.fixture(scope="module")
+def printing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return model_of(Prints(), tmp_path_factory.mktemp("prints") / "model")
+
+
+def test_what_a_network_prints_stands_between_no_results(printing: Path, tmp_path: Path) -> None:
+    films = [str(gray_film(tmp_path / f"{level}.png", level)) for level in (90, 120)]
+
+    done = subprocess.run([*PREDICT, "--model", printing, *films], capture_output=True, text=True, check=True)
+
+    assert films == [json.loads(line)["file"] for line in done.stdout.splitlines()]
+    assert "a network says 1" in done.stderr
+
+
+def test_what_a_network_prints_is_no_fault_of_its_folder(printing: Path) -> None:
+    done = subprocess.run([*CHECK, printing], capture_output=True, text=True, check=True)
+
+    assert f"{printing}: nothing is wrong\n" == done.stdout
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
+def test_what_a_network_prints_breaks_nothing_where_it_is_not_heard(
+    printing: Path, tmp_path: Path, closed: str
+) -> None:
+    film = str(gray_film(tmp_path / "film.png", 90))
+    command = shlex.join([*PREDICT, "--model", str(printing), film])
+
+    done = subprocess.run(
+        ["sh", "-c", f"{command} {closed}"], stdout=subprocess.PIPE, text=True, check=True, timeout=60
+    )
+
+    assert film == json.loads(done.stdout)["file"]
+
+
+def test_a_process_without_standard_error_leaves_standard_output_too() -> None:
+    program = "import os; from inference.child_process import leave_standard_output as leave; os.close(2); leave(); "
+
+    done = subprocess.run([sys.executable, "-c", program + "print('said')"], stdout=subprocess.PIPE, check=True)
+
+    assert b"" == done.stdout
