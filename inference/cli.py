@@ -12,7 +12,7 @@ from inference.console import bars, needed, open_standard_descriptors, say, stop
 from inference.errors import InferenceError
 from inference.extras import REPORT, TRAINING
 from inference.file_names import listed, named_files
-from inference.isolation import LIMIT_S
+from inference.isolation import LIMIT_S, DecodeProcess
 from inference.models import DEFAULT_MODEL, load_proven
 from inference.network_process import faults_apart, isolated
 from inference.reading import json_line, read_answers, sources_of
@@ -65,9 +65,10 @@ def predict(
     failures = 0
     try:
         files = listed(asked_for(paths or [], names))
-        with isolated(model, device, threads, limit_s) as loaded, bars() as progress:
-            sources = sources_of(loaded, files)
-            answers = read_answers(loaded, sources, limit_s)
+        network, decoder = isolated(model, device, threads, limit_s), DecodeProcess.running(limit_s)
+        with network as loaded, decoder as process, bars() as progress:
+            sources = sources_of(loaded, files, process)
+            answers = read_answers(loaded, sources, process)
             for reading in progress.track(answers, total=len(sources), description="reading"):
                 print(json_line(loaded, reading) if jsonl else reading.sentence(loaded), flush=True)
                 failures += reading.is_failure
