@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 
 import typer
@@ -52,4 +53,6 @@ def bars() -> Progress:
     """Return progress bars on standard error."""
     described = TextColumn("{task.description}", markup=False)
     columns = (described, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=said)
+    # Rich would print results above the bars, on standard error, also where they go to a file.
+    together = sys.stdout is not None and sys.stdout.isatty()
+    return Progress(*columns, console=said, redirect_stdout=together)
