@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from inference.console import bars, needed, say, stop
+from inference.console import bars, needed, open_standard_descriptors, put, say, stop
 from inference.errors import InferenceError
 from inference.extras import REPORT, TRAINING
 from inference.file_names import listed, named_files
-from inference.isolation import LIMIT_S
+from inference.isolation import LIMIT_S, DecodeProcess
 from inference.models import DEFAULT_MODEL, load_proven
 from inference.network_process import faults_apart, isolated
 from inference.reading import json_line, read_answers, sources_of
@@ -29,6 +29,7 @@ OutFolder = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder 
 @app.callback()
 def begin() -> None:
     """Set up every command: none may show what a film says of a patient."""
+    open_standard_descriptors()
     silence_pydicom()
 
 
@@ -58,17 +59,19 @@ def predict(
     """Read films, or series of slices, and print a score for each finding.
 
     What is refused is said with a code and the reason, and the others are read. Exit status: 0, every file was read or
-    refused for what it is; 1, the model failed on one, or it or the decoder came to no end; 2, nothing was
-    read: the model or a list cannot be used, or a name leads to no file.
+    refused for what it is; 1, the model failed on one, or it or the decoder came to no end; 2, nothing was read, for
+    the model or a list cannot be used or a name leads to no file, or standard output cannot be written; 141, the reader
+    of standard output left.
     """
     failures = 0
     try:
         files = listed(asked_for(paths or [], names))
-        with isolated(model, device, threads, limit_s) as loaded, bars() as progress:
-            sources = sources_of(loaded, files)
-            answers = read_answers(loaded, sources, limit_s)
+        network, decoder = isolated(model, device, threads, limit_s), DecodeProcess.running(limit_s)
+        with network as loaded, decoder as process, bars() as progress:
+            sources = sources_of(loaded, files, process)
+            answers = read_answers(loaded, sources, process)
             for reading in progress.track(answers, total=len(sources), description="reading"):
-                print(json_line(loaded, reading) if jsonl else reading.sentence(loaded), flush=True)
+                put(json_line(loaded, reading) if jsonl else reading.sentence(loaded))
                 failures += reading.is_failure
     except InferenceError as error:
         raise stop(error) from error
@@ -186,7 +189,7 @@ def golden(
         recorded = record_golden(folder, film)
     except InferenceError as error:
         raise stop(error) from error
-    print(f"{folder}: golden film with scores {', '.join(f'{score:.4f}' for score in recorded.scores)}")
+    put(f"{folder}: golden film with scores {', '.join(f'{score:.4f}' for score in recorded.scores)}")
 
 
 @app.command()
@@ -203,7 +206,7 @@ def precision(
     except InferenceError as error:
         raise stop(error) from error
     for sentence in chosen.sentences():
-        print(sentence)
+        put(sentence)
 
 
 @app.command()
@@ -214,7 +217,7 @@ def check(
     """Say what is wrong with a model folder, a line each, all at once; its network is tried, on its golden film too."""
     faults = faults_apart(folder, device)
     for fault in faults:
-        print(fault)
+        put(fault)
     if faults:
         raise typer.Exit(1)
-    print(f"{folder}: nothing is wrong")
+    put(f"{folder}: nothing is wrong")

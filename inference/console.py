@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from collections.abc import Mapping
 
 import typer
@@ -15,9 +18,53 @@ from inference.extras import require
 said = Console(stderr=True)
 
 
+def open_standard_descriptors() -> None:
+    """Open the null device for each of descriptors 0 to 2 that is closed.
+
+    A pipe to another process would take its number, and what is printed there would come between the answers.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest that is free is given: this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+
+
 def say(text: str, style: str = "") -> None:
     """Say a text as it is, on a line of its own: a name of a file in it may hold what Rich would take for markup."""
     said.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def put(line: str) -> None:
+    """Print a result; raises typer.Exit where standard output does not take it.
+
+    The status is that of a program that SIGPIPE ends where nobody reads on, else 2.
+    """
+    try:
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        print(line, flush=True)
+    except OSError as error:
+        raise lost(error) from error
+
+
+def lost(error: OSError) -> typer.Exit:
+    """Say why standard output takes no result, except to a reader that has left, and return the way out."""
+    discard(1)
+    if not isinstance(error, BrokenPipeError):
+        try:
+            say(f"standard output: {error.strerror}; results are missing", "red")
+        except OSError:  # both on one full disk
+            discard(2)
+    # No bars in a file or a pipe that nobody reads any more; a terminal is given back its cursor.
+    said.quiet = not said.is_terminal
+    return typer.Exit(141 if isinstance(error, BrokenPipeError) else 2)
+
+
+def discard(descriptor: int) -> None:
+    """Drop what is still to be written there, or the interpreter would fail on it again as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def stop(error: InferenceError) -> typer.Exit:
@@ -38,4 +85,6 @@ def bars() -> Progress:
     """Return progress bars on standard error."""
     described = TextColumn("{task.description}", markup=False)
     columns = (described, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=said)
+    # Rich would print results above the bars, on standard error, also where they go to a file.
+    together = sys.stdout is not None and sys.stdout.isatty()
+    return Progress(*columns, console=said, redirect_stdout=together)

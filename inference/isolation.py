@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from pydicom import dcmread
+
 from inference.allocator import keep_freed_memory
+from inference.child_process import end_with_parent, leave_standard_output
 from inference.errors import HANG, DecoderError, UnreadablePixelsError
 from inference.film import content_of, data_set, read_film
 from inference.guard import Guard
@@ -21,7 +24,7 @@ from inference.series import require_series
 from inference.silence import silence_pydicom
 from inference.volume_preprocessing import PreparedVolume, VolumePreprocessing
 
-Prepared = TypeVar("Prepared")
+Given = TypeVar("Given")
 
 # No film takes so long; what does has no end, or is made to have none.
 LIMIT_S = 120.0
@@ -53,8 +56,22 @@ def prepared_series(files: Sequence[Path], guard: Guard, preprocessing: VolumePr
     return preprocessing.prepare(slices)
 
 
+def series_of(file: Path) -> str:
+    """Return the SeriesInstanceUID of a file; raises UnreadablePixelsError where there is none (`format`)."""
+    try:
+        header = dcmread(file, force=True, stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
+        uid = str(header.get("SeriesInstanceUID") or "")
+    except Exception as error:  # the parser raises anything on bytes that are not DICOM
+        raise UnreadablePixelsError("format", f"file: no DICOM data set ({type(error).__name__})") from error
+    if not uid:
+        raise UnreadablePixelsError("format", "SeriesInstanceUID: absent; a volume is a series of DICOM slices")
+    return uid
+
+
 def begin() -> None:
-    """Set up a process that reads films."""
+    """Set up a process that reads films or runs a network."""
+    end_with_parent()
+    leave_standard_output()
     silence_pydicom()
     keep_freed_memory()
 
@@ -94,24 +111,28 @@ class DecodeProcess:
         FilmError
             As `prepared_film`; also a file that ended the process (`pixels`), or kept it beyond the limit (`hang`).
         """
-        return self._run(prepared_film, file, guard, preprocessing)
+        return self._run("PixelData", prepared_film, file, guard, preprocessing)
 
     def prepared_series(
         self, files: Sequence[Path], guard: Guard, preprocessing: VolumePreprocessing
     ) -> PreparedVolume:
         """Return the series in files on the grid of a model of volumes; raises as `prepared`."""
-        return self._run(prepared_series, files, guard, preprocessing)
+        return self._run("PixelData", prepared_series, files, guard, preprocessing)
 
-    def _run(self, prepare: Callable[..., Prepared], *given: object) -> Prepared:
+    def series_of(self, file: Path) -> str:
+        """Return the SeriesInstanceUID of a file; raises as `prepared`, and where there is none (`format`)."""
+        return self._run("file", series_of, file)
+
+    def _run(self, part: str, work: Callable[..., Given], *given: object) -> Given:
         self._start()
         try:
-            return self.pool.submit(prepare, *given).result(self.limit_s)
+            return self.pool.submit(work, *given).result(self.limit_s)
         except BrokenProcessPool as error:
             self._renew()
-            raise UnreadablePixelsError("pixels", "PixelData: damaged; it ended its decoder") from error
+            raise UnreadablePixelsError("pixels", f"{part}: damaged; it ended its decoder") from error
         except TimeoutError as error:
             self._renew()
-            reason = f"PixelData: not decoded after {self.limit_s:g} s; its decoder was ended"
+            reason = f"{part}: not decoded after {self.limit_s:g} s; its decoder was ended"
             raise UnreadablePixelsError(HANG, reason) from error
 
     def _start(self) -> None:

@@ -7,11 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydicom import dcmread
-
-from inference.errors import FAILED, HANG, DecoderError, FilmError, HungError, InferenceError, UnreadablePixelsError
+from inference.errors import FAILED, HANG, DecoderError, FilmError, HungError, InferenceError
 from inference.file_names import as_text, on_one_line
-from inference.isolation import LIMIT_S, DecodeProcess
+from inference.isolation import DecodeProcess
 from inference.models import Answer, Model, VolumeModel
 from inference.types import Familiarity, Score
 
@@ -75,47 +73,40 @@ def place_of(familiarity: Familiarity) -> str:
     return f"distance {familiarity.distance:.3f} of at most 1.000" + "".join(nearest)
 
 
-def sources_of(model: AnyModel, files: Sequence[Path]) -> list[Source]:
-    """Return what a model reads in files: each of them, or each series of a model of volumes."""
+def sources_of(model: AnyModel, files: Sequence[Path], process: DecodeProcess) -> list[Source]:
+    """Return what a model reads in files: each of them, or each series of a model of volumes.
+
+    Raises
+    ------
+    DecoderError
+        The process that reads headers does not start.
+    """
     if isinstance(model, Model):
         return [Source((file,)) for file in files]
     series: dict[str, list[Path]] = {}
     faulty = []
     for file in files:
         try:
-            series.setdefault(series_of(file), []).append(file)
+            series.setdefault(process.series_of(file), []).append(file)
         except FilmError as fault:
             faulty.append(Source((file,), fault=fault))
     return [*(Source(tuple(slices), uid) for uid, slices in series.items()), *faulty]
 
 
-def series_of(file: Path) -> str:
-    """Return the SeriesInstanceUID of a file; raises UnreadablePixelsError where there is none (`format`)."""
-    try:
-        header = dcmread(file, force=True, stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
-        uid = str(header.get("SeriesInstanceUID") or "")
-    except Exception as error:  # the parser raises anything on bytes that are not DICOM
-        raise UnreadablePixelsError("format", f"file: no DICOM data set ({type(error).__name__})") from error
-    if not uid:
-        raise UnreadablePixelsError("format", "SeriesInstanceUID: absent; a volume is a series of DICOM slices")
-    return uid
-
-
-def read_answers(model: AnyModel, sources: Sequence[Source], limit_s: float = LIMIT_S) -> Iterator[Reading]:
+def read_answers(model: AnyModel, sources: Sequence[Source], process: DecodeProcess) -> Iterator[Reading]:
     """Yield a reading of each film or series; one that cannot be read, or on which the network fails, stops nothing."""
-    with DecodeProcess.running(limit_s) as process:
-        for source in sources:
-            try:
-                yield Reading(source, outcome_of(model, source, process))
-            except FilmError as refusal:
-                yield Reading(source, refusal)
-            except DecoderError:  # no film could be read any more
-                raise
-            except HungError as error:
-                yield Reading(source, FilmError(HANG, str(error)))
-            except Exception as error:  # whatever a network raises of one film is no fault of the next
-                said = str(error) if isinstance(error, InferenceError) else f"unexpected {type(error).__name__}"
-                yield Reading(source, FilmError(FAILED, f"{model.card.name}: {said}"))
+    for source in sources:
+        try:
+            yield Reading(source, outcome_of(model, source, process))
+        except FilmError as refusal:
+            yield Reading(source, refusal)
+        except DecoderError:  # no film could be read any more
+            raise
+        except HungError as error:
+            yield Reading(source, FilmError(HANG, str(error)))
+        except Exception as error:  # whatever a network raises of one film is no fault of the next
+            said = str(error) if isinstance(error, InferenceError) else f"unexpected {type(error).__name__}"
+            yield Reading(source, FilmError(FAILED, f"{model.card.name}: {said}"))
 
 
 def outcome_of(model: AnyModel, source: Source, process: DecodeProcess) -> Answer | FilmError:

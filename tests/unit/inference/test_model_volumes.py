@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from pydicom import dcmread
 from test_volumes import series
 from typer.testing import CliRunner
 
+from inference import isolation
 from inference.cli import app
-from inference.errors import InvalidCardError
+from inference.errors import InvalidCardError, UnreadablePixelsError
+from inference.isolation import DecodeProcess
 from inference.models import VolumeModel, load_any, load_model
 from inference.models.check import faults_of_folder
 from inference.volume import to_volume
@@ -22,6 +25,7 @@ from inference.volume_preprocessing import VolumePreprocessing
 
 torch = pytest.importorskip("torch")
 
+REAL_SERIES = "1.2.826.0.1.3680043.2.1125.1.9881642883347102869241902700569139"
 VOLUME = {
     "kind": "volume", "modalities": ["CT"], "body_parts": ["CHEST", "ABDOMEN", "HEAD"], "size": [4, 12, 10],
     "spacing_mm": [2.5, 1.0, 1.0], "window": [-1000.0, 1000.0], "range": [0.0, 1.0],
@@ -55,9 +59,7 @@ def test_a_real_ct_series_is_read_end_to_end(folder: Path, dicom_files: Path, tm
 
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert (0, [None, "format"]) == (result.exit_code, [line["refused"] for line in lines])
-    assert ("1.2.826.0.1.3680043.2.1125.1.9881642883347102869241902700569139", 3) == (
-        lines[0]["series"], lines[0]["slices"],
-    )  # fmt: skip
+    assert (REAL_SERIES, 3) == (lines[0]["series"], lines[0]["slices"])
     model = load_any(folder)
     assert isinstance(model, VolumeModel)
     prepared = model.prepare([dcmread(file) for file in real_series(dicom_files)])
@@ -136,3 +138,34 @@ def test_an_enhanced_object_is_refused_for_its_frames(folder: Path, dicom_files:
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert (0, ["frames", "frames"]) == (result.exit_code, [line["refused"] for line in lines])
     assert all("a volume is made of slices of one frame each" in line["reason"] for line in lines)
+
+
+def test_a_source_without_end_is_refused_and_the_series_is_read(
+    folder: Path, dicom_files: Path, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    files = [str(tmp_path / "fifo"), *map(str, real_series(dicom_files))]
+
+    result = CliRunner().invoke(app, ["predict", "--model", str(folder), "--jsonl", "--limit-s", "5", *files])
+
+    read, refused = map(json.loads, result.stdout.splitlines())
+    assert (1, None, 3, "hang") == (result.exit_code, read["refused"], read["slices"], refused["refused"])
+    assert "file: not decoded after 5 s; its decoder was ended" == refused["reason"]
+
+
+def end_here(file: Path) -> str:
+    """End the process that reads a header, as hostile files might."""
+    os._exit(9)
+
+
+def test_a_file_that_ends_the_process_that_reads_its_header_is_refused(
+    dicom_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file, *_) = real_series(dicom_files)
+    with DecodeProcess.running() as process:
+        with monkeypatch.context() as patched, pytest.raises(UnreadablePixelsError, match="file: damaged") as refusal:
+            patched.setattr(isolation, "series_of", end_here)
+            process.series_of(file)
+
+        assert "pixels" == refusal.value.code
+        assert REAL_SERIES == process.series_of(file)
