@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from inference.console import bars, needed, open_standard_descriptors, put, say, stop
+from inference.console import bars, needed, open_standard_descriptors, put, said, say, stop
 from inference.errors import InferenceError
 from inference.extras import REPORT, TRAINING
 from inference.file_names import listed, named_files
 from inference.isolation import LIMIT_S, DecodeProcess
 from inference.models import DEFAULT_MODEL, load_proven
-from inference.network_process import faults_apart, isolated
+from inference.network_process import LOADING_S, faults_apart, isolated
 from inference.reading import json_line, read_answers, sources_of
 from inference.silence import silence_pydicom
 
@@ -213,9 +213,13 @@ def precision(
 def check(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N: where the model is to run.")] = "cpu",
+    limit_s: Annotated[
+        float, typer.Option("--limit-s", min=0.1, help="Seconds that loading and trying the network may take.")
+    ] = LOADING_S,
 ) -> None:
     """Say what is wrong with a model folder, a line each, all at once; its network is tried, on its golden film too."""
-    faults = faults_apart(folder, device)
+    with said.status("trying the network"):
+        faults = faults_apart(folder, device, limit_s)
     for fault in faults:
         put(fault)
     if faults:

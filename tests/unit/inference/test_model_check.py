@@ -177,6 +177,10 @@ def test_a_card_that_is_no_toml_is_one_clear_error(folder: Path, content: bytes,
 def test_a_check_that_comes_to_no_end_says_so(folder: Path) -> None:
     assert [f"{folder}: the network came to no end in 0.01 s"] == faults_apart(folder, "cpu", limit_s=0.01)
 
+    result = CliRunner().invoke(app, ["check", str(folder), "--limit-s", "0.1"])
+
+    assert (1, f"{folder}: the network came to no end in 0.1 s\n") == (result.exit_code, result.stdout)
+
 
 def test_the_command_tries_the_network_on_its_golden_film(folder: Path) -> None:
     sound = CliRunner().invoke(app, ["check", str(folder)])
