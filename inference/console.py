@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Mapping
+from typing import IO, cast
 
 import typer
 from rich.console import Console
@@ -15,7 +17,34 @@ from inference.errors import InferenceError
 from inference.extras import require
 
 # Results go to standard output, everything said to people to standard error.
-said = Console(stderr=True)
+
+
+class StandardError(io.TextIOBase):
+    """The standard error of the moment; what it does not take is dropped, for a result never depends on it."""
+
+    encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        stream = getattr(sys.stderr, "rich_proxied_file", sys.stderr)  # beside bars Rich stands before it
+        try:
+            if stream is not None:
+                stream.write(text)
+                stream.flush()
+        except OSError:
+            discard(2)
+        return len(text)
+
+    def isatty(self) -> bool:
+        """Return whether people read it."""
+        return sys.stderr is not None and sys.stderr.isatty()
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
+        return 2
+
+
+said = Console(file=cast("IO[str]", StandardError()))
 
 
 def open_standard_descriptors() -> None:
@@ -53,10 +82,7 @@ def lost(error: OSError) -> typer.Exit:
     """Say why standard output takes no result, except to a reader that has left, and return the way out."""
     discard(1)
     if not isinstance(error, BrokenPipeError):
-        try:
-            say(f"standard output: {error.strerror}; results are missing", "red")
-        except OSError:  # both on one full disk
-            discard(2)
+        say(f"standard output: {error.strerror}; results are missing", "red")
     # No bars in a file or a pipe that nobody reads any more; a terminal is given back its cursor.
     said.quiet = not said.is_terminal
     return typer.Exit(141 if isinstance(error, BrokenPipeError) else 2)

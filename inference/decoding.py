@@ -150,16 +150,18 @@ def jpeg_values(dataset: Dataset, syntax: UID, frame: bytes) -> StoredValues:
     if syntax not in (JPEGLossless, JPEGLosslessSV1) and dataset.BitsAllocated == 8:
         return picture_values(frame)
     stream = with_plain_head(frame)
-    with undamaged():
+    with undamaged(stream):
         if syntax == JPEGExtended12Bit:
             return twelve_bit_values(dataset, stream)
         return decoder_values(with_frame(dataset, stream), syntax)
 
 
 def with_frame(dataset: Dataset, frame: bytes) -> Dataset:
-    """Return what describes the pixels of a data set, with another coded frame."""
+    """Return what describes the pixels of a data set, with one coded frame in the place of its own."""
     described = dataset.group_dataset(0x0028)
     described.file_meta = dataset.file_meta
+    # Its elements are those of the data set itself: one that is assigned to would change there too.
+    described.add_new("NumberOfFrames", "IS", 1)
     described.PixelData = encapsulate([frame])
     return described
 

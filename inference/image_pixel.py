@@ -42,7 +42,7 @@ def require_plausible_size(rows: int, columns: int) -> None:
 
 def require_description(dataset: Dataset) -> None:
     """Raise unless pixel data and the elements that describe them are there (PS3.3 C.7.6.3)."""
-    if "PixelData" not in dataset:
+    if not dataset.get("PixelData"):
         raise UnreadablePixelsError("pixels", "PixelData: absent; an image needs it (PS3.3 C.7.6.3)")
     absent = [keyword for keyword in REQUIRED if dataset.get(keyword) in (None, "")]
     if absent:
@@ -78,7 +78,7 @@ def require_no_further_pixels(dataset: Dataset) -> None:
     Padding of any length is let pass, as files in use have it: bytes that are all the same.
     """
     said = -(-int(dataset.Rows) * int(dataset.Columns) * int(dataset.BitsAllocated) // 8)
-    rest = bytes(dataset.PixelData[said:])
+    rest = bytes(dataset.PixelData[said + said % 2 :])  # values have an even length (PS3.5 6.2)
     if rest.strip(rest[:1]):
         reason = f"PixelData: {len(dataset.PixelData)} bytes; Rows, Columns and BitsAllocated say {said} (PS3.5 8.1.1)"
         raise UnreadablePixelsError("pixels", reason)

@@ -100,8 +100,10 @@ class DecodeProcess:
         process = cls(limit_s)
         try:
             yield process
-        finally:
-            process.pool.shutdown()
+        except BaseException:
+            end_pool(process.pool)  # it may be at work on what has no end
+            raise
+        process.pool.shutdown()
 
     def prepared(self, file: Path, guard: Guard, preprocessing: Preprocessing) -> PreparedFilm:
         """Return the film in a file on the grid of a model.

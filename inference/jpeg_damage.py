@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-# How libjpeg begins what it says of damage that it bridges with whatever comes out (jerror.h).
-DAMAGE = (b"Corrupt JPEG data", b"Premature end of JPEG file")
+# How libjpeg begins what it says of what it bridges with whatever comes out (jerror.h).
+DAMAGE = (
+    b"Corrupt JPEG data",
+    b"Premature end of JPEG file",
+    b"Inconsistent progression sequence",
+    b"Invalid SOS parameters",
+    b"Invalid lossless parameters",
+    b"Unknown Adobe color transform",
+)
+LEFT_OVER = re.compile(rb"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
+END = b"\xff\xd9"
 _STANDARD_ERROR = 2
 # The standard error belongs to the whole process: of two threads each would take away what the other is told.
 _ONE_AT_A_TIME = threading.Lock()
@@ -19,17 +29,27 @@ class DamageError(Exception):
 
 
 @contextmanager
-def undamaged() -> Iterator[None]:
+def undamaged(stream: bytes) -> Iterator[None]:
     """Raise DamageError at the end of a block if libjpeg stumbled in it over damage.
 
-    It tells of the first thing alone, so what it decodes must have a plain head (`inference.jpeg_head`).
+    Parameters
+    ----------
+    stream
+        What is decoded in it. It must have a plain head (`inference.jpeg_head`): of what follows the first thing over
+        which it stumbles nothing is told.
     """
     said: list[bytes] = []
     with standard_error_lines(said):
         yield
-    damage = next((line for line in said if line.startswith(DAMAGE)), None)
+    damage = next((line for line in said if line.startswith(DAMAGE) and not is_padding(line, stream)), None)
     if damage is not None:
         raise DamageError(f"a damaged JPEG ({damage.decode('ascii', 'replace').strip()})")
+
+
+def is_padding(line: bytes, stream: bytes) -> bool:
+    """Return whether what is left over at the end of the scan are zeros, which some writers put there."""
+    left, end = LEFT_OVER.match(line), stream.rfind(END)
+    return left is not None and not stream[max(end - int(left[1]), 0) : end].strip(b"\0")
 
 
 @contextmanager

@@ -15,19 +15,20 @@ from collections.abc import Iterator
 from inference.jpeg_damage import DamageError
 
 START, SCAN, END = 0xD8, 0xDA, 0xD9
-SEQUENTIAL = (0xC0, 0xC1)  # SOF0, SOF1
+BASELINE, EXTENDED, PROGRESSIVE, LOSSLESS = range(0xC0, 0xC4)  # SOF0 to SOF3
+FRAMES = (BASELINE, EXTENDED, PROGRESSIVE, LOSSLESS)
 WITHOUT_SEGMENT = (0x01, *range(0xD0, 0xD8))  # TEM and restarts, which have no place in a head
 APPLICATIONS, COMMENT = range(0xE0, 0xF0), 0xFE
 JFIF, ADOBE = (0xE0, b"JFIF\0"), (0xEE, b"Adobe")
-# Of a sequential scan: the first and last coefficient, and no approximation (Table B.3).
-WHOLE_SPECTRUM = bytes((0, 63, 0))
+# Transforms of Adobe by the number of components; the last is what decoders take for one that there is not.
+TRANSFORMS = {3: (0, 1), 4: (0, 2)}
 
 
 def with_plain_head(stream: bytes) -> bytes:
     """Return a JPEG stream with the same tables, frame and scans, in a head that no decoder finds fault with.
 
     Left out are padding between segments, comments, and application segments but for two that tell what the components
-    are; what only a decoder that ignores it reads otherwise is set to what it must be.
+    are; what decoders ignore is set to what it must be.
 
     Raises
     ------
@@ -36,15 +37,24 @@ def with_plain_head(stream: bytes) -> bytes:
     """
     if stream[:2] != bytes((0xFF, START)):
         raise DamageError("no JPEG")
-    parts, is_sequential = [stream[:2]], False
-    for marker, place, content in segments(stream):
-        is_sequential = is_sequential or marker in SEQUENTIAL
-        if marker == SCAN:
-            whole = content[:-3] + WHOLE_SPECTRUM if is_sequential else content
-            return b"".join((*parts, segment(marker, whole), stream[place:]))
-        if kept := plain(marker, content):
-            parts.append(segment(marker, kept))
-    raise DamageError("a damaged JPEG (no scan)")
+    head = list(segments(stream))
+    if not head or head[-1][0] != SCAN:
+        raise DamageError("a damaged JPEG (no scan)")
+    frame, components = next(((marker, part[5:6]) for marker, _, part in head if marker in FRAMES), (SCAN, b"\0"))
+    parts = [
+        segment(marker, kept) for marker, _, part in head[:-1] if (kept := plain(marker, part, components)) is not None
+    ]
+    _, place, scan = head[-1]
+    return b"".join((stream[:2], *parts, segment(SCAN, scan[:-3] + spectrum(frame, scan[-3:])), stream[place:]))
+
+
+def spectrum(frame: int, said: bytes) -> bytes:
+    """Return the last three bytes of the head of a scan, where their kind of frame leaves no choice (Table B.3)."""
+    if frame in (BASELINE, EXTENDED):
+        return bytes((0, 63, 0))
+    if frame == LOSSLESS:  # predictor and point transform are chosen
+        return bytes((said[0], 0, said[2] & 0x0F)) if len(said) == 3 else said
+    return said
 
 
 def segments(stream: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -63,12 +73,13 @@ def segments(stream: bytes) -> Iterator[tuple[int, int, bytes]]:
         place = end
 
 
-def plain(marker: int, content: bytes) -> bytes | None:
+def plain(marker: int, content: bytes, components: bytes) -> bytes | None:
     """Return the content of a segment that is kept, None for one that is left out."""
     if (marker, content[:5]) == JFIF:
         return content[:5] + b"\1" + content[6:]  # the one major version that there is
-    if (marker, content[:5]) == ADOBE:
-        return content if content[11:12] in (b"\0", b"\1", b"\2") else None
+    transforms = TRANSFORMS.get(int.from_bytes(components, "big"))
+    if (marker, content[:5]) == ADOBE and transforms and len(content) >= 12:
+        return content[:11] + bytes((content[11] if content[11] in transforms else transforms[-1],)) + content[12:]
     return None if marker in APPLICATIONS or marker == COMMENT else content
 
 

@@ -80,7 +80,7 @@ def decoded_picture(content: bytes) -> NDArray[Any]:
     stream = with_plain_head(content) if is_jpeg else content
     try:
         # A PNG has checksums, and its decoder says so itself.
-        with undamaged() if is_jpeg else nullcontext():
+        with undamaged(stream) if is_jpeg else nullcontext():
             picture = cv2.imdecode(np.frombuffer(stream, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise DamageError(f"a PNG or JPEG that cannot be decoded ({error.err})") from error

@@ -9,17 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import uid as uids
 from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate, encapsulate_extended, generate_fragments
+from pydicom.encaps import encapsulate, encapsulate_extended, generate_fragments, generate_frames
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.encoders.base import get_encoder
 from pydicom.uid import UID
 
 from dicom_node.deidentify.rectangles import Rectangle
 from dicom_node.deidentify.stored_pixels import StoredPixels, UnblankableError, black_of
-from inference.decoding import BY_LIBJPEG
+from inference.decoding import BY_LIBJPEG, with_frame
 from inference.jpeg_damage import DamageError, undamaged
-
-Frame = tuple[NDArray[Any], dict[str, Any]]
+from inference.jpeg_head import with_plain_head
 
 # Source and lossless syntax of its family that can be written here. There is no encoder of JPEG and HTJ2K at hand.
 _LOSSLESS = {
@@ -73,8 +72,9 @@ def decoded_frames(
     # pydicom 3.0 corrects signs in place, which fails on what it gives one frame after the other.
     indices = range(stored.frames) if stored.signed else None
     try:
-        frames = get_decoder(syntax).iter_array(dataset, indices=indices, raw=True)
-        for frame, meta in heard(frames) if syntax in BY_LIBJPEG else frames:
+        is_jpeg = syntax in BY_LIBJPEG
+        whole = get_decoder(syntax).iter_array(dataset, indices=indices, raw=True)
+        for frame, meta in jpeg_frames(dataset, stored.frames) if is_jpeg else whole:
             layout = stored.decoded(meta)
             samples = np.array(frame, layout.dtype).reshape(layout.shape)
             layout.fill(samples, rectangles, black_of(dataset, layout))
@@ -82,20 +82,22 @@ def decoded_frames(
     except _CODEC_ERRORS as error:
         raise UnblankableError(f"Pixel Data in {syntax.name} cannot be decoded") from error
     except DamageError as error:
-        raise UnblankableError(f"Pixel Data: {error}") from error
+        raise UnblankableError(f"Pixel Data in {syntax.name} cannot be decoded: {error}") from error
 
 
-def heard(frames: Iterator[Frame]) -> Iterator[Frame]:
-    """Yield decoded frames; raises DamageError for one over which libjpeg stumbled.
+def jpeg_frames(dataset: Dataset, count: int) -> Iterator[tuple[NDArray[Any], dict[str, Any]]]:
+    """Yield decoded frames and how each is stored; raises DamageError for one over which libjpeg stumbles.
 
     What is written anew has no trace of the damage any more.
     """
-    while True:
-        with undamaged():
-            frame = next(frames, None)
-        if frame is None:
-            return
-        yield frame
+    syntax = UID(dataset.file_meta.TransferSyntaxUID)
+    tables = (dataset.get("ExtendedOffsetTable"), dataset.get("ExtendedOffsetTableLengths"))
+    offsets = tables if all(tables) else None
+    for frame in generate_frames(dataset.PixelData, number_of_frames=count, extended_offsets=offsets):
+        stream = with_plain_head(frame)
+        with undamaged(stream):
+            (decoded,) = get_decoder(syntax).iter_array(with_frame(dataset, stream), indices=[0], raw=True)
+        yield decoded
 
 
 def _encoded(
