@@ -20,6 +20,8 @@ FRAMES = (BASELINE, EXTENDED, PROGRESSIVE, LOSSLESS)
 WITHOUT_SEGMENT = (0x01, *range(0xD0, 0xD8))  # TEM and restarts, which have no place in a head
 APPLICATIONS, COMMENT = range(0xE0, 0xF0), 0xFE
 JFIF, ADOBE = (0xE0, b"JFIF\0"), (0xEE, b"Adobe")
+# Of a sequential scan: first and last coefficient, no approximation (Table B.3). Decoders ignore what stands there.
+WHOLE_SPECTRUM = bytes((0, 63, 0))
 # Transforms of Adobe by the number of components; the last is what decoders take for one that there is not.
 TRANSFORMS = {3: (0, 1), 4: (0, 2)}
 
@@ -45,16 +47,8 @@ def with_plain_head(stream: bytes) -> bytes:
         segment(marker, kept) for marker, _, part in head[:-1] if (kept := plain(marker, part, components)) is not None
     ]
     _, place, scan = head[-1]
-    return b"".join((stream[:2], *parts, segment(SCAN, scan[:-3] + spectrum(frame, scan[-3:])), stream[place:]))
-
-
-def spectrum(frame: int, said: bytes) -> bytes:
-    """Return the last three bytes of the head of a scan, where their kind of frame leaves no choice (Table B.3)."""
-    if frame in (BASELINE, EXTENDED):
-        return bytes((0, 63, 0))
-    if frame == LOSSLESS:  # predictor and point transform are chosen
-        return bytes((said[0], 0, said[2] & 0x0F)) if len(said) == 3 else said
-    return said
+    whole = scan[:-3] + WHOLE_SPECTRUM if frame in (BASELINE, EXTENDED) else scan
+    return b"".join((stream[:2], *parts, segment(SCAN, whole), stream[place:]))
 
 
 def segments(stream: bytes) -> Iterator[tuple[int, int, bytes]]:

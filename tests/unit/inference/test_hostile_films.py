@@ -24,6 +24,7 @@ from inference.decoding import stored_values
 from inference.errors import FilmError
 from inference.film import read_film, to_radiograph
 from inference.jpeg_damage import standard_error_lines
+from inference.jpeg_head import with_plain_head
 from inference.preprocessing import Preprocessing
 
 # Lossless, and of twelve bits.
@@ -222,6 +223,58 @@ def test_padding_in_the_head_of_a_jpeg_that_gdcm_decodes_changes_and_hides_nothi
         stored_values(dataset)
 
 
+def progressive_film() -> bytes:
+    """Return a JPEG of several scans."""
+    stream, film = BytesIO(), cv2.imdecode(np.frombuffer(film_like(".png"), np.uint8), cv2.IMREAD_UNCHANGED)
+    Image.fromarray(film).save(stream, "JPEG", progressive=True, quality=95)
+    return stream.getvalue()
+
+
+def test_a_progression_that_contradicts_itself_is_refused() -> None:
+    content = progressive_film()
+    end = content.index(b"\xff\xda") + 2 + int.from_bytes(content[content.index(b"\xff\xda") + 2 :][:2], "big")
+    stored_values(encapsulated_film(content))
+
+    with pytest.raises(FilmError, match=r"a damaged JPEG \(Inconsistent progression"):
+        stored_values(encapsulated_film(content[: end - 1] + b"\x00" + content[end:]))
+
+
+@pytest.mark.parametrize("at", [-3, -2, -1])
+def test_parameters_that_no_lossless_scan_has_are_refused(dicom_files: Path, at: int) -> None:
+    dataset = dcmread(dicom_files / "ct" / "CT1_JPLL.dcm")
+    frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    scan = frame.index(b"\xff\xda")
+    place = scan + 2 + int.from_bytes(frame[scan + 2 : scan + 4], "big") + at
+
+    dataset.PixelData = encapsulate([frame[:place] + bytes((0xC9,)) + frame[place + 1 :]])
+
+    with pytest.raises(FilmError, match=r"PixelData: .*damaged"):
+        stored_values(dataset)
+
+
+@pytest.mark.parametrize("name", GDCM_FILMS)
+def test_zeros_before_the_end_of_an_image_are_no_damage(dicom_files: Path, name: str) -> None:
+    dataset = dcmread(dicom_files / name)
+    plain, frame = stored_values(dataset), get_frame(dataset.PixelData, 0, number_of_frames=1)
+    end = frame.rindex(b"\xff\xd9")
+
+    dataset.PixelData = encapsulate([frame[:end] + bytes(2) + frame[end:]])
+
+    assert (plain == stored_values(dataset)).all()
+
+
+@pytest.mark.parametrize(("components", "said", "meant"), [(3, 255, 1), (3, 2, 1), (4, 1, 2), (4, 255, 2), (3, 0, 0)])
+def test_a_transform_of_adobe_that_there_is_not_is_the_one_that_decoders_take(
+    components: int, said: int, meant: int
+) -> None:
+    def stream(transform: int) -> bytes:
+        adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + bytes((transform,))
+        frame = b"\xff\xc0" + (8 + 3 * components).to_bytes(2, "big") + b"\x08\0\x10\0\x10" + bytes((components,))
+        return b"\xff\xd8" + adobe + frame + bytes(3 * components) + b"\xff\xda\0\x06\0\0\x3f\0" + bytes(8)
+
+    assert stream(meant) == with_plain_head(stream(said))
+
+
 @pytest.mark.parametrize("content", [bytes(2), b"\xff\xd8\xff", b"\xff\xd8\xff\xfe\0\x04ab", b"GIF89a" + bytes(40)])
 def test_what_is_no_jpeg_is_refused_as_a_frame(content: bytes) -> None:
     with pytest.raises(FilmError, match="PixelData: ") as refusal:
@@ -306,6 +359,17 @@ def test_native_pixels_behind_those_of_the_header_are_refused() -> None:
         to_radiograph(film_dataset(whole, Rows=34))
 
     assert "pixels" == refusal.value.code
+
+
+def test_an_odd_number_of_bytes_has_one_more_before_other_padding() -> None:
+    whole = np.arange(35 * 5, dtype=np.uint8).reshape(35, 5)
+
+    assert (whole == stored_values(film_dataset(whole, PixelData=whole.tobytes() + b"\0" + b"\xff" * 20))).all()
+
+
+def test_pixel_data_without_a_value_are_absent() -> None:
+    with pytest.raises(FilmError, match="PixelData: absent"):
+        to_radiograph(film_dataset(np.zeros((4, 4), np.uint16), PixelData=None))
 
 
 @pytest.mark.parametrize("padding", [b"\0", bytes(60), b"\xff" * 61])
