@@ -57,6 +57,19 @@ def test_a_full_disk_under_both_outputs_gives_the_same_status(text: str) -> None
     assert 2 == done.returncode
 
 
+@pytest.mark.parametrize("command", ["predict", "check"])
+def test_a_standard_error_that_cannot_be_written_decides_no_status(text: str, command: str) -> None:
+    line = {"predict": [*PREDICT, text], "check": [sys.executable, "-m", "inference", "check", str(DEFAULT_MODEL)]}[
+        command
+    ]
+
+    done = subprocess.run(
+        ["sh", "-c", f"{shlex.join(line)} 2> /dev/full"], stdout=subprocess.PIPE, text=True, check=False
+    )
+
+    assert (0, 1) == (done.returncode, len(done.stdout.splitlines()))
+
+
 @pytest.mark.parametrize("errors", [subprocess.PIPE, subprocess.STDOUT])
 def test_a_reader_that_leaves_ends_the_command_quietly(text: str, errors: int) -> None:
     with subprocess.Popen([*PREDICT, *[text] * 50], stdout=subprocess.PIPE, stderr=errors, text=True) as process:
