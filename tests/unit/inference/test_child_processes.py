@@ -84,7 +84,9 @@ def living(processes: list[int]) -> list[int]:
 def started(command: list[str]) -> Iterator[tuple[subprocess.Popen, list[int]]]:
     """Give a command that has said a line, and its children, which are ended with the block."""
     children: list[int] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    # Whoever runs the tests by nohup ignores SIGHUP, and so would what they start.
+    heeding = ["env", "--default-signal=HUP", *command]
+    with subprocess.Popen(heeding, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline()
