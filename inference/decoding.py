@@ -37,8 +37,8 @@ from inference.image_pixel import (
     require_no_further_pixels,
     require_one_grey_frame,
 )
-from inference.jpeg_damage import DamageError, undamaged
-from inference.jpeg_head import with_plain_head
+from inference.jpeg_damage import undamaged
+from inference.jpeg_head import DamageError
 from inference.picture import picture_values
 from inference.twelve_bit import twelve_bit_values
 
@@ -149,8 +149,7 @@ def jpeg_values(dataset: Dataset, syntax: UID, frame: bytes) -> StoredValues:
     """Return the values of a coded frame; raises DamageError where the decoder stumbles over it."""
     if syntax not in (JPEGLossless, JPEGLosslessSV1) and dataset.BitsAllocated == 8:
         return picture_values(frame)
-    stream = with_plain_head(frame)
-    with undamaged(stream):
+    with undamaged(frame) as stream:
         if syntax == JPEGExtended12Bit:
             return twelve_bit_values(dataset, stream)
         return decoder_values(with_frame(dataset, stream), syntax)

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from inference.jpeg_head import DamageError, with_plain_head
+
 # How libjpeg begins what it says of what it bridges with whatever comes out (jerror.h).
 DAMAGE = (
     b"Corrupt JPEG data",
@@ -24,23 +26,16 @@ _STANDARD_ERROR = 2
 _ONE_AT_A_TIME = threading.Lock()
 
 
-class DamageError(Exception):
-    """What is wrong with a stream."""
-
-
 @contextmanager
-def undamaged(stream: bytes) -> Iterator[None]:
-    """Raise DamageError at the end of a block if libjpeg stumbled in it over damage.
+def undamaged(frame: bytes) -> Iterator[bytes]:
+    """Give a JPEG with a plain head to be decoded in a block, and raise DamageError if libjpeg stumbled there.
 
-    Parameters
-    ----------
-    stream
-        What is decoded in it. It must have a plain head (`inference.jpeg_head`): of what follows the first thing over
-        which it stumbles nothing is told.
+    Of what follows the first thing over which it stumbles nothing is told, hence the plain head.
     """
     said: list[bytes] = []
+    stream = with_plain_head(frame)
     with standard_error_lines(said):
-        yield
+        yield stream
     damage = next((line for line in said if line.startswith(DAMAGE) and not is_padding(line, stream)), None)
     if damage is not None:
         raise DamageError(f"a damaged JPEG ({damage.decode('ascii', 'replace').strip()})")

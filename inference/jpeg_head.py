@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from inference.jpeg_damage import DamageError
-
 START, SCAN, END = 0xD8, 0xDA, 0xD9
 BASELINE, EXTENDED, PROGRESSIVE, LOSSLESS = range(0xC0, 0xC4)  # SOF0 to SOF3
 FRAMES = (BASELINE, EXTENDED, PROGRESSIVE, LOSSLESS)
@@ -24,6 +22,10 @@ JFIF, ADOBE = (0xE0, b"JFIF\0"), (0xEE, b"Adobe")
 WHOLE_SPECTRUM = bytes((0, 63, 0))
 # Transforms of Adobe by the number of components; the last is what decoders take for one that there is not.
 TRANSFORMS = {3: (0, 1), 4: (0, 2)}
+
+
+class DamageError(Exception):
+    """What is wrong with a stream."""
 
 
 def with_plain_head(stream: bytes) -> bytes:

@@ -16,8 +16,8 @@ from PIL.PngImagePlugin import PngImageFile
 
 from inference.errors import UnreadablePixelsError
 from inference.image_pixel import require_plausible_size
-from inference.jpeg_damage import DamageError, undamaged
-from inference.jpeg_head import with_plain_head
+from inference.jpeg_damage import undamaged
+from inference.jpeg_head import DamageError
 from inference.types import Radiograph
 
 PNG, JPEG = b"\x89PNG", b"\xff\xd8\xff"
@@ -76,11 +76,9 @@ def picture_size(content: bytes) -> tuple[int, int]:
 
 def decoded_picture(content: bytes) -> NDArray[Any]:
     """Return the values of a PNG or JPEG stream; raises DamageError."""
-    is_jpeg = content.startswith(JPEG)
-    stream = with_plain_head(content) if is_jpeg else content
     try:
         # A PNG has checksums, and its decoder says so itself.
-        with undamaged(stream) if is_jpeg else nullcontext():
+        with undamaged(content) if content.startswith(JPEG) else nullcontext(content) as stream:
             picture = cv2.imdecode(np.frombuffer(stream, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise DamageError(f"a PNG or JPEG that cannot be decoded ({error.err})") from error

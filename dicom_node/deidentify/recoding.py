@@ -17,8 +17,8 @@ from pydicom.uid import UID
 from dicom_node.deidentify.rectangles import Rectangle
 from dicom_node.deidentify.stored_pixels import StoredPixels, UnblankableError, black_of
 from inference.decoding import BY_LIBJPEG, with_frame
-from inference.jpeg_damage import DamageError, undamaged
-from inference.jpeg_head import with_plain_head
+from inference.jpeg_damage import undamaged
+from inference.jpeg_head import DamageError
 
 # Source and lossless syntax of its family that can be written here. There is no encoder of JPEG and HTJ2K at hand.
 _LOSSLESS = {
@@ -72,9 +72,11 @@ def decoded_frames(
     # pydicom 3.0 corrects signs in place, which fails on what it gives one frame after the other.
     indices = range(stored.frames) if stored.signed else None
     try:
-        is_jpeg = syntax in BY_LIBJPEG
-        whole = get_decoder(syntax).iter_array(dataset, indices=indices, raw=True)
-        for frame, meta in jpeg_frames(dataset, stored.frames) if is_jpeg else whole:
+        if syntax in BY_LIBJPEG:
+            frames = jpeg_frames(dataset, stored.frames)
+        else:
+            frames = get_decoder(syntax).iter_array(dataset, indices=indices, raw=True)
+        for frame, meta in frames:
             layout = stored.decoded(meta)
             samples = np.array(frame, layout.dtype).reshape(layout.shape)
             layout.fill(samples, rectangles, black_of(dataset, layout))
@@ -94,8 +96,7 @@ def jpeg_frames(dataset: Dataset, count: int) -> Iterator[tuple[NDArray[Any], di
     tables = (dataset.get("ExtendedOffsetTable"), dataset.get("ExtendedOffsetTableLengths"))
     offsets = tables if all(tables) else None
     for frame in generate_frames(dataset.PixelData, number_of_frames=count, extended_offsets=offsets):
-        stream = with_plain_head(frame)
-        with undamaged(stream):
+        with undamaged(frame) as stream:
             (decoded,) = get_decoder(syntax).iter_array(with_frame(dataset, stream), indices=[0], raw=True)
         yield decoded
 
