@@ -289,13 +289,15 @@ def deidentify(
 
     The site key (`dicom-node make-key`, or DICOM_NODE_SITE_KEY) makes pseudonyms that stay the same.
     """
-    from dicom_node.deidentify import command
+    from dicom_node.deidentify_files import deidentify_files
 
     settings = load_settings(config).deidentification
     if look_for_text:
         settings = settings.model_copy(update={"look_for_text": True})
     deidentifier = settings.deidentifier(profile, key)
-    if command.deidentify_files(source, target, deidentifier, err, refused).refused:
+    if settings.vault:
+        settings.vault.require()
+    if deidentify_files(source, target, deidentifier, err, refused, settings.vault).refused:
         raise typer.Exit(1)
 
 

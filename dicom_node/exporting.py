@@ -1,18 +1,25 @@
-"""One instance, de-identified into a folder, in a decoding process: a file that kills its decoder kills only that."""
+"""One file, de-identified into a folder, in a decoding process: a file that kills its decoder kills only that."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from dicom_node.deidentify.collection import write_reported
 from dicom_node.deidentify.files import Deidentifier
 from dicom_node.deidentify.refusal import RefusedError
+from dicom_node.deidentify.reported import write_reported
 from dicom_node.deidentify.reports import Reports
 from dicom_node.deidentify.settings import VaultSettings
+from dicom_node.deidentify.sources import Found
 from dicom_node.deidentify.vault import Vault
 from dicom_node.errors import NodeError
+from dicom_node.preprocess.decoders import DecoderDiedError, Decoders
+
+# Of many gigabytes most is copying; a long loop is decoded and written anew.
+_LONGEST_S = 900.0
 
 
 @dataclass(frozen=True)
@@ -23,12 +30,15 @@ class Copy:
     ----------
     path
         Under the folder.
+    is_new
+        False: it stood there already.
     """
 
     path: Path
     sop_instance_uid: str
     sop_class_uid: str
     transfer_syntax_uid: str
+    is_new: bool = True
 
 
 @dataclass(frozen=True)
@@ -39,10 +49,39 @@ class Kept:
     sentence: str
 
 
-def export(
-    source: Path, folder: Path, reports: Path, deidentifier: Deidentifier, vault: VaultSettings | None
+_DIED = Kept("decoder", "its pixels end or stop the process that decodes them")
+
+
+@contextmanager
+def exporting_process() -> Iterator[Decoders]:
+    """Run the process of `export_apart` until the block ends."""
+    decoders = Decoders(1, preload=("dicom_node.exporting",), limit_s=_LONGEST_S)
+    decoders.warm()
+    try:
+        yield decoders
+    finally:
+        decoders.close()
+
+
+def export_apart(
+    process: Decoders,
+    source: Found,
+    folder: Path,
+    reports: Path,
+    deidentifier: Deidentifier,
+    vault: VaultSettings | None,
 ) -> Copy | Kept:
-    """Write the de-identified copy of an instance.
+    """Return what `export` does in a process of its own; what ends that process is kept too."""
+    try:
+        return process.run(export, source, folder, reports, deidentifier, vault)
+    except DecoderDiedError:
+        return _DIED
+
+
+def export(
+    source: Found, folder: Path, reports: Path, deidentifier: Deidentifier, vault: VaultSettings | None
+) -> Copy | Kept:
+    """Write the de-identified copy of a file.
 
     Parameters
     ----------
@@ -54,13 +93,13 @@ def export(
     Raises
     ------
     NodeError
-        The vault cannot be used, or a report not written.
+        Folder or vault cannot be used, or a report not written.
     OSError
-        The disk, not the instance.
+        The file cannot be read.
     """
     whole = replace(deidentifier, vault=_vault(vault)) if vault else deidentifier
     try:
-        with source.open("rb") as file:
+        with source.open() as file:
             written = write_reported(file, whole, folder, _reports(reports))
     except RefusedError as refusal:
         return Kept(refusal.code, str(refusal))
@@ -68,7 +107,7 @@ def export(
         raise
     except Exception as error:  # what no reader foresaw is no better the next time: a person is to see it
         return Kept("malformed", f"cannot be de-identified ({type(error).__name__})")
-    return Copy(written.path, written.instance, written.sop_class, written.transfer_syntax)
+    return Copy(written.path, written.instance, written.sop_class, written.transfer_syntax, written.is_new)
 
 
 @lru_cache(maxsize=1)

@@ -20,6 +20,7 @@ from dicom_node.engine.app import READ, Queues, Worker, delivery_queue, migrate_
 from dicom_node.engine.executors import Executors
 from dicom_node.engine.revival import Revival
 from dicom_node.errors import StartError
+from dicom_node.exporting import exporting_process
 from dicom_node.films import Films
 from dicom_node.ledger.arrivals import Arrivals, close_associations
 from dicom_node.ledger.database import locked, migrate, open_database
@@ -49,8 +50,6 @@ from structured_reports.uids import derived_uid
 
 # Deliveries of one destination that run at once: an association or a connection each.
 _DELIVERIES_AT_ONCE = 2
-# De-identifying one instance; of many gigabytes, most of it is copying.
-_LONGEST_EXPORT_S = 900.0
 
 
 @dataclass(frozen=True)
@@ -104,12 +103,8 @@ class Node:
         if not routes:
             yield {}
             return
-        decoders = Decoders(1, preload=("dicom_node.exporting",), limit_s=_LONGEST_EXPORT_S)
-        decoders.warm()
-        try:
+        with exporting_process() as decoders:
             yield {route.name: Courier(route, self.spool, decoders) for route in routes}
-        finally:
-            decoders.close()
 
     def database(self, *, synchronous: str = "FULL") -> sa.Engine:
         """Return the ledger's database, its folder made."""

@@ -12,13 +12,14 @@ from pathlib import Path
 from dicom_node.deidentify.files import Deidentifier
 from dicom_node.deidentify.reports import REPORTS
 from dicom_node.deidentify.settings import VaultSettings
+from dicom_node.deidentify.sources import Found
 from dicom_node.deliver import Acceptance, DestinationUnavailableError, RejectedError
 from dicom_node.deliver.errors import SLOWLY_S
 from dicom_node.durable import durable_folder
 from dicom_node.errors import NodeError, SettingsError
-from dicom_node.exporting import Copy, Kept, export
+from dicom_node.exporting import Copy, Kept, export_apart
 from dicom_node.ledger.generations import StoredInstance
-from dicom_node.preprocess.decoders import DecoderDiedError, Decoders
+from dicom_node.preprocess.decoders import Decoders
 from dicom_node.research_settings import ResearchSettings
 from dicom_node.routing import facts_of, matches
 from dicom_node.settings import Settings
@@ -29,8 +30,6 @@ from structured_reports.port import DICOM, ResultObject
 _BYTES_AT_ONCE = 64 << 20
 
 _COPIES = "copies"
-
-_DIED = Kept("decoder", "its pixels end or stop the process that decodes them")
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,10 @@ class Route:
             The vault cannot be used.
         """
         vault = node.deidentification.vault
-        without = node.deidentification.model_copy(update={"vault": None})
         try:
-            route = cls(settings, without.deidentifier(settings.profile), vault)
+            route = cls(settings, node.deidentification.deidentifier(settings.profile), vault)
             if vault:
-                vault.open().database.dispose()
+                vault.require()
         except SettingsError as error:
             raise SettingsError(f"research {settings.name}: {error}") from error
         return route
@@ -142,11 +140,9 @@ class Courier:
         return matches(rule, facts_of(self.spool.path(one.path), one.calling_ae, one.called_ae))
 
     def _copied(self, one: StoredInstance) -> Copy | Kept:
-        source, route = self.spool.path(one.path), self.route
+        source, route = Found(self.spool.path(one.path)), self.route
         try:
-            return self.decoders.run(export, source, route.copies, route.reports, route.deidentifier, route.vault)
-        except DecoderDiedError:
-            return _DIED
+            return export_apart(self.decoders, source, route.copies, route.reports, route.deidentifier, route.vault)
         except OSError as error:
             raise DestinationUnavailableError(f"{route.name}: {error.strerror or type(error).__name__}") from error
         except NodeError as error:

@@ -22,6 +22,7 @@ from pydicom.pixels.utils import iter_pixels
 from dicom_node.deidentify.rectangles import Rectangle
 from dicom_node.deidentify.refusal import RefusedError
 from dicom_node.errors import SettingsError
+from inference.decoding import DECODERS
 
 # A word counts from three letters or digits on, and from this confidence of Tesseract (0 to 100).
 _WORD = re.compile(r"[^\W_]{3,}")
@@ -78,9 +79,13 @@ def places_in(source: BinaryIO, header: Dataset, detector: TextDetector) -> tupl
     position = source.tell()
     try:
         source.seek(0)
-        frames = iter_pixels(source, indices=chosen_frames(int(header.get("NumberOfFrames") or 1)), raw=True)
+        indices = chosen_frames(int(header.get("NumberOfFrames") or 1))
+        plugin = DECODERS.get(header.file_meta.TransferSyntaxUID, "")
+        frames = iter_pixels(source, indices=indices, raw=True, decoding_plugin=plugin)
         return tuple(dict.fromkeys(place for frame in frames for place in detector.places(frame)))
-    except Exception as error:  # whatever a decoder raises: what nobody could look at does not leave
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # whatever a decoder raises, or panics: what nobody could look at does not leave
         why = f"its pixels cannot be decoded, so no text could be looked for ({type(error).__name__})"
         raise RefusedError("undecodable", why) from error
     finally:

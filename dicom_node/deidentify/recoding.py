@@ -16,7 +16,7 @@ from pydicom.uid import UID
 
 from dicom_node.deidentify.rectangles import Rectangle
 from dicom_node.deidentify.stored_pixels import StoredPixels, UnblankableError, black_of
-from inference.decoding import BY_LIBJPEG, with_frame
+from inference.decoding import BY_LIBJPEG, DECODERS, with_frame
 from inference.jpeg_damage import undamaged
 from inference.jpeg_head import DamageError
 
@@ -36,7 +36,7 @@ _LOSSY = {
     uids.JPEG2000: "ISO_15444_1",
     uids.HTJ2K: "ISO_15444_15",
 }
-# What plugins raise about pixels that they cannot read or write.
+# What plugins raise about pixels that they cannot write.
 _CODEC_ERRORS = (RuntimeError, ValueError, TypeError, AttributeError, LookupError, EOFError, OSError)
 _LONGEST = 2**32 - 2  # of an offset table's entry, and of native pixel data (PS3.5 A.4, 7.1.2)
 
@@ -75,29 +75,35 @@ def decoded_frames(
         if syntax in BY_LIBJPEG:
             frames = jpeg_frames(dataset, stored.frames)
         else:
-            frames = get_decoder(syntax).iter_array(dataset, indices=indices, raw=True)
+            frames = get_decoder(syntax).iter_array(
+                dataset, indices=indices, raw=True, decoding_plugin=DECODERS.get(syntax, "")
+            )
         for frame, meta in frames:
             layout = stored.decoded(meta)
             samples = np.array(frame, layout.dtype).reshape(layout.shape)
             layout.fill(samples, rectangles, black_of(dataset, layout))
             yield samples[0], layout
-    except _CODEC_ERRORS as error:
-        raise UnblankableError(f"Pixel Data in {syntax.name} cannot be decoded") from error
+    except (KeyboardInterrupt, SystemExit, GeneratorExit, UnblankableError):
+        raise
     except DamageError as error:
         raise UnblankableError(f"Pixel Data in {syntax.name} cannot be decoded: {error}") from error
+    except BaseException as error:  # decoders raise anything on damaged bytes, those in Rust panics besides
+        raise UnblankableError(f"Pixel Data in {syntax.name} cannot be decoded") from error
 
 
 def jpeg_frames(dataset: Dataset, count: int) -> Iterator[tuple[NDArray[Any], dict[str, Any]]]:
     """Yield decoded frames and how each is stored; raises DamageError for one over which libjpeg stumbles.
 
-    What is written anew has no trace of the damage any more.
+    By GDCM, which lets libjpeg tell; Pillow keeps it to itself. What is written anew has no trace of the damage.
     """
     syntax = UID(dataset.file_meta.TransferSyntaxUID)
     tables = (dataset.get("ExtendedOffsetTable"), dataset.get("ExtendedOffsetTableLengths"))
     offsets = tables if all(tables) else None
     for frame in generate_frames(dataset.PixelData, number_of_frames=count, extended_offsets=offsets):
         with undamaged(frame) as stream:
-            (decoded,) = get_decoder(syntax).iter_array(with_frame(dataset, stream), indices=[0], raw=True)
+            (decoded,) = get_decoder(syntax).iter_array(
+                with_frame(dataset, stream), indices=[0], raw=True, decoding_plugin="gdcm"
+            )
         yield decoded
 
 

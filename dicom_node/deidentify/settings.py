@@ -48,6 +48,10 @@ class VaultSettings(Section):
         keyring.keys()  # before a database is made
         return Vault(open_database(self.database, setting="deidentification.vault.database"), keyring)
 
+    def require(self) -> None:
+        """Raise as `open` where the vault cannot be used."""
+        self.open().database.dispose()
+
 
 class DeidentificationSettings(Section):
     """How objects are de-identified that leave for research.
@@ -94,7 +98,7 @@ class DeidentificationSettings(Section):
             raise SettingsError(f"profile: {name!r} is not one of {', '.join(self.profiles)}")
 
     def deidentifier(self, profile: str, key: Path | None = None) -> Deidentifier:
-        """Return what these settings and the keys make of a profile.
+        """Return what these settings and the keys make of a profile, without the vault: each process opens its own.
 
         Parameters
         ----------
@@ -105,14 +109,11 @@ class DeidentificationSettings(Section):
         ------
         SettingsError
             There is no such profile, no key or a weak one, or the rules for pixels are wrong.
-        StartError
-            The vault cannot be used.
         """
         self.require_profile(profile)
         return Deidentifier(
             Profile(profile, frozenset(self.profiles[profile])),
             Pseudonyms(site_key(key or self.site_key)),
             load_rules(self.pixel_rules) if self.pixel_rules else PixelRules(),
-            self.vault.open() if self.vault else None,
-            TextDetector() if self.look_for_text else None,
+            detector=TextDetector() if self.look_for_text else None,
         )

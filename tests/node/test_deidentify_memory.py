@@ -18,18 +18,18 @@ pytestmark = pytest.mark.timeout(600)
 BEGIN = """
 import os, sys
 from pathlib import Path
-from dicom_node.deidentify.collection import Found, Summary, deidentify_one
 from dicom_node.deidentify.files import Deidentifier
 from dicom_node.deidentify.profile import Profile
 from dicom_node.deidentify.pseudonyms import Pseudonyms
-from dicom_node.deidentify.reports import REPORTS, Reports
+from dicom_node.deidentify.reports import REPORTS
 from dicom_node.deidentify.rules import PixelRules, load_rules
+from dicom_node.deidentify.sources import Found
+from dicom_node.exporting import export
 os.fsync = lambda descriptor: None
 rules = Path(sys.argv[1]).with_name("rules.toml")
 rules = load_rules(rules) if rules.exists() and rules.read_text() else PixelRules()
 deidentifier = Deidentifier(Profile("basic"), Pseudonyms(bytes(range(32))), rules)
 source, target = Path(sys.argv[1]), Path(sys.argv[2])
-reports = Reports(target / REPORTS)
 def told(name):
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name)) / 1024
 """
@@ -46,20 +46,19 @@ rectangles = [{ left = 0, top = 0, width = 512, height = 40 }]
 """
 
 MANY = """
-content, mark, summary = source.read_bytes(), b"1.2.826.0.1.10000", Summary()
+content, mark = source.read_bytes(), b"1.2.826.0.1.10000"
 assert content.count(mark) == 2  # in the file meta information, and in the data set
 for number in range(10_000):
     source.write_bytes(content.replace(mark, b"1.2.826.0.1.%d" % (10_000 + number)))
-    deidentify_one(Found(source), deidentifier, target, reports, summary)
+    made = export(Found(source), target, target / REPORTS, deidentifier, None)
+    assert made.is_new, made
     if number in (999, 9_999):
         print(told("VmRSS"))
-assert summary.written == 10_000, summary
 """
 
 ONE = """
-summary = Summary()
-deidentify_one(Found(source), deidentifier, target, reports, summary)
-assert summary.written == 1, summary
+made = export(Found(source), target, target / REPORTS, deidentifier, None)
+assert made.is_new, made
 print(told("VmHWM"))
 """
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dicom_node import exporting
+from dicom_node.deidentify.sources import Found
 from dicom_node.deidentify.vault import VaultError
 from dicom_node.exporting import Kept, export
 from tests.unit.dicom_node.deidentify.test_deidentified_files import DEIDENTIFIER, slice_of
@@ -18,7 +19,7 @@ def exported(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) ->
 
     monkeypatch.setattr(exporting, "write_reported", fail)
     (folder / "in.dcm").write_bytes(slice_of())
-    return export(folder / "in.dcm", folder, folder / "reports", DEIDENTIFIER, None)
+    return export(Found(folder / "in.dcm"), folder, folder / "reports", DEIDENTIFIER, None)
 
 
 def test_what_no_reader_foresaw_is_a_refusal_that_a_person_sees(

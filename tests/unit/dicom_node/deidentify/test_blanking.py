@@ -352,6 +352,16 @@ def test_what_is_not_a_codestream_is_refused() -> None:
         blank(source, (PLACE,))
 
 
+def test_a_decoder_that_panics_is_a_refusal() -> None:
+    source = image(("MONOCHROME2", 1, 0, 16, 12, False), frames=1)
+    source.compress(uid.RLELossless, generate_instance_uid=False)
+    two_segments = np.array([2, 64, 68] + [0] * 13, "<u4").tobytes()
+    source.PixelData = encapsulate([two_segments + bytes([129, 0, 225, 0]) * 2])  # runs that are longer than the image
+
+    with pytest.raises(UnblankableError, match=r"RLE Lossless cannot be decoded"):
+        blank(source, (PLACE,))
+
+
 def test_every_real_image_that_can_be_read_is_blanked_or_has_one_bit(test_data: Path) -> None:
     blanked = set()
     for path in sorted((test_data / "dicom").rglob("*.dcm")):

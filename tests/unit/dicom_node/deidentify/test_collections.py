@@ -6,18 +6,21 @@ import io
 import json
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from rich.console import Console
 
-from dicom_node.deidentify import collection
-from dicom_node.deidentify.collection import Summary
-from dicom_node.deidentify.command import deidentify_files
+from dicom_node.deidentify.pixel_text import TextDetector
+from dicom_node.deidentify.rectangles import Rectangle
 from dicom_node.deidentify.reports import Reports
 from dicom_node.deidentify.sources import files_in
+from dicom_node.deidentify_files import Summary, deidentify_files
 from dicom_node.errors import StartError
-from tests.unit.dicom_node.deidentify.test_deidentified_files import DEIDENTIFIER, slice_of
+from tests.unit.dicom_node.deidentify.test_deidentified_files import DEIDENTIFIER, PIXELS, slice_of
 
 NO_DIRECTORY = b"PK\3\4" + b"\xff" * 100 + b"PK\5\6" + bytes(4) + b"\5\0\5\0\x40\0\0\0\x10\0\0\0\0\0"
 
@@ -88,23 +91,26 @@ def test_a_damaged_archive_is_refused_and_the_others_go_on(tmp_path: Path, sourc
     assert 1 == summary.written == written(tmp_path / "out")
 
 
-def test_a_file_that_no_reader_foresaw_is_refused_and_the_others_go_on(
-    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (source / "a.dcm").write_bytes(slice_of(2))
-    real, calls = collection.write_reported, iter([TypeError("'MultiValue' object")])
+class EndsItsProcess(TextDetector):
+    """Looks at an image of zeros as a decoder does at a damaged stream that ends it."""
 
-    def once(*arguments: object) -> object:
-        for error in calls:
-            raise error
-        return real(*arguments)  # type: ignore[arg-type]
+    def __post_init__(self) -> None:
+        """Need no extra."""
 
-    monkeypatch.setattr(collection, "write_reported", once)
+    def places(self, frame: NDArray[np.generic]) -> tuple[Rectangle, ...]:
+        if not frame.any():
+            os.abort()
+        return ()
 
-    summary = run(source, tmp_path / "out")
 
-    assert [("a.dcm", "malformed")] == codes(summary)
-    assert 1 == summary.written
+def test_a_file_that_ends_its_process_is_refused_and_the_others_go_on(tmp_path: Path, source: Path) -> None:
+    (source / "a.dcm").write_bytes(slice_of(2, pixels=bytes(len(PIXELS))))
+    deidentifier = replace(DEIDENTIFIER, detector=EndsItsProcess())
+
+    summary = deidentify_files(source, tmp_path / "out", deidentifier, Console(file=io.StringIO()))
+
+    assert [("a.dcm", "decoder")] == codes(summary)
+    assert 1 == summary.written == written(tmp_path / "out")
 
 
 def test_a_name_that_is_not_utf_8_stands_in_the_list_as_it_is(tmp_path: Path, source: Path) -> None:

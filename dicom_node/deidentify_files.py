@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -13,24 +14,62 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from dicom_node.deidentify.collection import Summary, deidentify_one
 from dicom_node.deidentify.files import Deidentifier
 from dicom_node.deidentify.reports import REPORTS, Reports
+from dicom_node.deidentify.settings import VaultSettings
 from dicom_node.deidentify.sources import Found, files_in, source_of
 from dicom_node.errors import StartError
-from dicom_node.observe.events import silence_libraries
+from dicom_node.exporting import Copy, Kept, export_apart, exporting_process
+from dicom_node.preprocess.decoders import Decoders
 
+# Never images: said to be skipped, not refused.
+_SKIPPED = frozenset({"directory"})
 # Of names: one file is one line.
 _ESCAPED = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
+@dataclass
+class Summary:
+    """What became of the files of a run.
+
+    Attributes
+    ----------
+    before
+        Number of files whose copy stood there already.
+    refused
+        Each refused file with code and sentence.
+    """
+
+    written: int = 0
+    before: int = 0
+    skipped: int = 0
+    refused: list[tuple[Found, str, str]] = field(default_factory=list)
+
+    def count(self, found: Found, made: Copy | Kept) -> None:
+        """Count what became of a file."""
+        if isinstance(made, Copy):
+            self.written += made.is_new
+            self.before += not made.is_new
+        elif made.code in _SKIPPED:
+            self.skipped += 1
+        else:
+            self.refused.append((found, made.code, made.sentence))
+
+
 def deidentify_files(
-    source: Path, target: Path, deidentifier: Deidentifier, console: Console, refused: Path | None = None
+    source: Path,
+    target: Path,
+    deidentifier: Deidentifier,
+    console: Console,
+    refused: Path | None = None,
+    vault: VaultSettings | None = None,
 ) -> Summary:
     """De-identify every file of a source into a folder; what stands there from an earlier run is left as it is.
 
     Parameters
     ----------
+    deidentifier
+        Without its vault, which cannot be handed to another process.
     refused
         File for the names of refused files with their reasons. Names of files may name patients: it is not for the
         target.
@@ -40,7 +79,6 @@ def deidentify_files(
     StartError
         The target lies within the source, target or list cannot be written, or the source has no file.
     """
-    silence_libraries()
     if target.resolve().is_relative_to(source_of(source).resolve()):
         raise StartError(f"{target}: lies within what is to be de-identified")
     found = files_in(source)
@@ -50,16 +88,26 @@ def deidentify_files(
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StartError(f"{target}: {error.strerror}") from error
-    summary, reports = Summary(), Reports(target / REPORTS)
-    with _refused_list(refused) if refused else nullcontext() as listed:
+    summary = Summary()
+    Reports(target / REPORTS)  # before any work: it may be that none can be written
+    with _refused_list(refused) if refused else nullcontext() as listed, exporting_process() as process:
         try:
             for one in track(found, description="files", console=console):
-                deidentify_one(one, deidentifier, target, reports, summary)
+                summary.count(one, _made(process, one, target, deidentifier, vault))
         finally:
             if listed:
                 listed.writelines(_line(*one) for one in summary.refused)
     _show(summary, console)
     return summary
+
+
+def _made(
+    process: Decoders, found: Found, target: Path, deidentifier: Deidentifier, vault: VaultSettings | None
+) -> Copy | Kept:
+    try:
+        return export_apart(process, found, target, target / REPORTS, deidentifier, vault)
+    except OSError as error:
+        return Kept("unreadable", f"cannot be read ({type(error).__name__})")
 
 
 @contextmanager
