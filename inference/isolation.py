@@ -18,7 +18,7 @@ from inference.child_process import end_with_parent, leave_standard_output
 from inference.errors import HANG, DecoderError, UnreadablePixelsError
 from inference.film import content_of, data_set, read_film
 from inference.guard import Guard
-from inference.pools import end_pool, widened
+from inference.pools import NoEndError, end_pool, result_within, widened
 from inference.preprocessing import PreparedFilm, Preprocessing
 from inference.series import require_series
 from inference.silence import silence_pydicom
@@ -128,11 +128,11 @@ class DecodeProcess:
     def _run(self, part: str, work: Callable[..., Given], *given: object) -> Given:
         self._start()
         try:
-            return self.pool.submit(work, *given).result(self.limit_s)
+            return result_within(self.pool.submit(work, *given), self.limit_s)
         except BrokenProcessPool as error:
             self._renew()
             raise UnreadablePixelsError("pixels", f"{part}: damaged; it ended its decoder") from error
-        except TimeoutError as error:
+        except NoEndError as error:
             self._renew()
             reason = f"{part}: not decoded after {self.limit_s:g} s; its decoder was ended"
             raise UnreadablePixelsError(HANG, reason) from error
@@ -142,8 +142,8 @@ class DecodeProcess:
         if self.started:
             return
         try:
-            self.pool.submit(answer).result(START_S)
-        except (BrokenProcessPool, TimeoutError) as error:
+            result_within(self.pool.submit(answer), START_S)
+        except (BrokenProcessPool, NoEndError) as error:
             self._renew()
             raise DecoderError(f"decoder: its process did not start within {START_S:g} s, or ended there") from error
         self.started = True

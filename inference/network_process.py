@@ -22,7 +22,7 @@ from inference.isolation import new_pool
 from inference.models import Model, VolumeModel, load_any
 from inference.models.check import faults_of_folder
 from inference.models.port import Grid, Outputs
-from inference.pools import end_pool
+from inference.pools import NoEndError, end_pool, result_within
 
 AnyModel = Model | VolumeModel
 Floats = NDArray[np.float32]
@@ -120,11 +120,11 @@ class NetworkProcess:
     def _asked(self, work: Callable[..., Given], limit_s: float, *given: object) -> Given:
         self.pool = self.pool or new_pool()
         try:
-            return self.pool.submit(work, self.place, *given).result(limit_s)
+            return result_within(self.pool.submit(work, self.place, *given), limit_s)
         except BrokenProcessPool as error:
             self.close()
             raise ModelError(f"{self.place[0].name}: the network ended its process") from error
-        except TimeoutError as error:
+        except NoEndError as error:
             self.close()
             reason = f"network: not at its end after {limit_s:g} s; its process was ended"
             raise HungError(reason) from error
@@ -134,10 +134,10 @@ def faults_apart(folder: Path, device: str, limit_s: float = LOADING_S) -> list[
     """Return what is wrong with a model folder, all at once, also that its network ends its process or never ends."""
     pool = new_pool()
     try:
-        return pool.submit(faults_in, folder, device).result(limit_s)
+        return result_within(pool.submit(faults_in, folder, device), limit_s)
     except BrokenProcessPool:
         return [f"{folder}: the network ended the process that tried it"]
-    except TimeoutError:
+    except NoEndError:
         return [f"{folder}: the network came to no end in {limit_s:g} s"]
     finally:
         end_pool(pool)

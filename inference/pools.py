@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import fcntl
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import suppress
+from typing import TypeVar
+
+Given = TypeVar("Given")
 
 # What a user may have without asking: /proc/sys/fs/pipe-max-size of Linux.
 PIPE_BYTES = 1 << 20
+
+
+class NoEndError(Exception):
+    """What a process was given to do came to no end in its time."""
+
+
+def result_within(given: Future[Given], limit_s: float) -> Given:
+    """Return the result, or raise what the work raised; a TimeoutError of its own (a network disk's) among that.
+
+    Raises
+    ------
+    NoEndError
+        It came to no end in that time.
+    """
+    if not wait([given], limit_s).done:
+        raise NoEndError
+    return given.result()
 
 
 def widened(pool: ProcessPoolExecutor) -> ProcessPoolExecutor:

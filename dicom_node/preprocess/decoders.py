@@ -10,14 +10,14 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import CancelledError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import ParamSpec, TypeVar
 
 from dicom_node.observe.events import silence_libraries
 from dicom_node.parent import die_with_parent
 from inference.allocator import keep_freed_memory
-from inference.pools import end_pool, widened
+from inference.pools import NoEndError, end_pool, result_within, widened
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,13 +57,13 @@ class Decoders:
         """
         pool = self._pool
         try:
-            return pool.submit(work, *args, **kwargs).result(self._limit_s)
-        except (BrokenProcessPool, TimeoutError):
+            return result_within(pool.submit(work, *args, **kwargs), self._limit_s)
+        except (BrokenProcessPool, NoEndError, CancelledError):  # cancelled: a neighbour came to no end
             self._replace(pool)
         alone = self._new_pool(1)
         try:
-            return alone.submit(work, *args, **kwargs).result(self._limit_s)
-        except (BrokenProcessPool, TimeoutError) as error:
+            return result_within(alone.submit(work, *args, **kwargs), self._limit_s)
+        except (BrokenProcessPool, NoEndError) as error:
             raise DecoderDiedError from error
         finally:
             end_pool(alone)

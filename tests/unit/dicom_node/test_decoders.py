@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -80,6 +81,29 @@ def test_work_that_does_not_end_is_ended() -> None:
         pool.close()
 
 
+def test_neighbours_of_what_does_not_end_are_done_all_the_same() -> None:
+    pool = Decoders(2, limit_s=4.0)
+    pool.warm()
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            hung = [threads.submit(pool.run, hang) for _ in range(2)]
+            neighbours = [threads.submit(pool.run, slow) for _ in range(6)]
+
+            assert ["done"] * 6 == [one.result() for one in neighbours]
+            assert all(isinstance(one.exception(), DecoderDiedError) for one in hung)
+    finally:
+        pool.close()
+
+
+def time_out() -> None:
+    raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))  # as a network disk does
+
+
+def test_a_disk_that_does_not_answer_is_no_fault_of_the_file(decoders: Decoders) -> None:
+    with pytest.raises(OSError, match="timed out"):
+        decoders.run(time_out)
+
+
 def test_decoders_do_not_outlive_a_killed_worker() -> None:
     code = (
         "import os, signal, time\n"
@@ -92,7 +116,9 @@ def test_decoders_do_not_outlive_a_killed_worker() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     children = [int(pid) for pid in done.stdout.split()]
-    time.sleep(0.5)
+    until = time.monotonic() + 10.0
+    while any(map(is_alive, children)) and time.monotonic() < until:
+        time.sleep(0.01)
 
     assert len(children) == 2
     assert not [pid for pid in children if is_alive(pid)]
