@@ -72,7 +72,7 @@ def hang() -> None:
 
 
 def test_work_that_does_not_end_is_ended() -> None:
-    pool = Decoders(1, limit_s=0.5)
+    pool = Decoders(1, limit_s=3.0)
     try:
         with pytest.raises(DecoderDiedError):
             pool.run(hang)
