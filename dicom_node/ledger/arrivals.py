@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
@@ -15,6 +16,11 @@ from dicom_node.ledger.schema import association, instance
 from dicom_node.observe.events import ArrivalNotIndexed, say
 from dicom_node.receive.index import Arrival, LedgerUnavailableError, Opened, Released, Stored
 from dicom_node.study import ReceivedInstance
+
+# In the place of the AE title that nobody knows of what a scan found.
+_SCAN = ""
+# Key of the lock of whoever records arrivals on Postgres.
+_ARRIVALS = 0x61727269
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Arrivals:
             The database cannot be written now.
         """
         try:
-            with writing(self.database) as connection:
+            with _recording(self.database) as connection:
                 for arrival in arrivals:
                     self._record(connection, arrival)
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
@@ -50,25 +56,22 @@ class Arrivals:
 
     def close_associations(self) -> None:
         """Release what a killed predecessor of this receiver held open."""
-        close_associations(self.database, self.receiver)
+        _release(self.database, association.c.receiver == self.receiver)
 
-    def adopt(self, found: Iterable[ReceivedInstance]) -> int:
-        """Record instances that the spool has and the index had not; returns how many.
+    def adopt(self, found: Iterable[ReceivedInstance]) -> None:
+        """Record instances that the spool has and the index had not.
 
         Each in a transaction of its own: one that the ledger cannot take keeps no other back.
         """
-        scan, now, adopted = uuid.uuid4().hex, time.time(), 0
-        for one in found:
-            if not adopted:
-                self.record([Opened(scan, "", now), Released(scan, now)])
+        scan, now = uuid.uuid4().hex, time.time()
+        for number, one in enumerate(found):
+            if not number:
+                self.record([Opened(scan, _SCAN, now), Released(scan, now)])
             try:
-                with writing(self.database) as connection:
-                    # A receiver that is at work may have recorded it meanwhile, with its true association.
-                    _record_instance(connection, Stored(scan, one), replace=False)
+                with _recording(self.database) as connection:
+                    _record_instance(connection, Stored(scan, one))
             except sa.exc.SQLAlchemyError as error:
                 say(ArrivalNotIndexed(type(error).__name__))
-            adopted += 1
-        return adopted
 
     def known(self, start: str) -> Collection[str]:
         """Return the instance paths that begin so."""
@@ -98,22 +101,37 @@ class Arrivals:
             _record_instance(connection, arrival)
 
 
-def close_associations(database: sa.Engine, receivers: str) -> None:
+def close_associations(database: sa.Engine, installation: str) -> None:
     """Release what receivers held open that are no more.
 
     Parameters
     ----------
-    receivers
+    installation
         Start of their names.
     """
-    of_them = association.c.receiver.startswith(receivers, autoescape=True)
+    _release(database, association.c.receiver.startswith(installation, autoescape=True))
+
+
+def _release(database: sa.Engine, of_them: sa.ColumnElement[bool]) -> None:
     with writing(database) as connection:
         connection.execute(
             sa.update(association).where(of_them, association.c.released_at.is_(None)).values(released_at=time.time())
         )
 
 
-def _record_instance(connection: sa.Connection, arrival: Stored, *, replace: bool = True) -> None:
+@contextmanager
+def _recording(database: sa.Engine) -> Iterator[sa.Connection]:
+    """Yield a connection in a transaction beside which no other one records arrivals.
+
+    Else two receivers that take one SOP Instance UID with different bytes both find no other, and both are read.
+    """
+    with writing(database) as connection:
+        if connection.dialect.name == "postgresql":  # SQLite has one writer in any case
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ARRIVALS)))
+        yield connection
+
+
+def _record_instance(connection: sa.Connection, arrival: Stored) -> None:
     row = asdict(arrival.instance) | {"association_id": arrival.association}
     other = sa.select(instance.c.id).where(
         instance.c.study_uid == row["study_uid"],
@@ -122,10 +140,15 @@ def _record_instance(connection: sa.Connection, arrival: Stored, *, replace: boo
     )
     row["conflict"] = connection.execute(other.limit(1)).first() is not None
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    content = [instance.c.sop_uid, instance.c.sha256]
-    if replace:
-        # A scan may have been first; the true association then replaces the scan's.
-        taken = {"association_id": arrival.association}
-        connection.execute(insert(instance).values(row).on_conflict_do_update(index_elements=content, set_=taken))
-    else:
-        connection.execute(insert(instance).values(row).on_conflict_do_nothing(index_elements=content))
+    # A sender whose association broke sends all of it again: the study waits for the end of that. Once it is sealed,
+    # who brought an instance stays who brought it, whoever sends it once more; but a scan only found it.
+    by_scan = instance.c.association_id.in_(sa.select(association.c.id).where(association.c.calling_ae == _SCAN))
+    connection.execute(
+        insert(instance)
+        .values(row)
+        .on_conflict_do_update(
+            index_elements=[instance.c.sop_uid, instance.c.sha256],
+            set_={"association_id": arrival.association},
+            where=instance.c.generation_id.is_(None) | by_scan,
+        )
+    )

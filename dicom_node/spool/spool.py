@@ -94,11 +94,12 @@ class Spool:
         instance = self._instance(header, final, digest, arrived.stat().st_size)
         durable_folder(final.parent)
         again = final.exists()
-        if not again:
-            # Rename first: the one flush then covers name and bytes on a journalling file system.
-            arrived.rename(final)
-        else:
-            arrived.unlink()
+        if again:
+            # Nobody knows how the sync of what stands there ended, and an error is told once: a second sync of these
+            # bytes may succeed although they are on no disk. Those that came now take their place, once they are.
+            sync_file(arrived)
+        # Rename first: the one flush then covers name and bytes on a journalling file system.
+        arrived.rename(final)
         sync_file(final)
         return Kept(instance, again)
 

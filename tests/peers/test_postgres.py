@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from dicom_node.ledger.database import open_database
+from dicom_node.ledger.arrivals import Arrivals
+from dicom_node.ledger.database import migrate, open_database
+from dicom_node.ledger.schema import instance
 from dicom_node.ledger.turns import Turns
+from dicom_node.receive.index import Opened, Stored
 from tests.conftest import as_study
 from tests.peers.peers import postgres
 from tests.running import NodeProcess, pacs, send_until_acknowledged
+from tests.unit.dicom_node.test_sealing import INSTANCE
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(300)]
 
@@ -72,3 +80,27 @@ def test_two_hosts_do_not_send_results_of_one_study_to_one_destination_at_once()
             assert free
         here.dispose()
         there.dispose()
+
+
+def test_two_receivers_do_not_both_take_one_uid_with_different_bytes() -> None:
+    with postgres() as url:
+        database = open_database(url)
+        migrate(database)
+        first, second = (Arrivals(database, name, lambda _sender: 2.0) for name in ("one", "two"))
+        for each in (first, second):
+            each.record([Opened(each.receiver, "CR", 1.0)])
+        with ThreadPoolExecutor(2) as threads, database.connect() as connection:
+            # Both are to have looked for the other's row before either of them can insert its own.
+            connection.execute(sa.text("LOCK TABLE instance IN SHARE ROW EXCLUSIVE MODE"))
+            both = [
+                threads.submit(each.record, [Stored(each.receiver, replace(INSTANCE, sha256=digit * 64))])
+                for digit, each in zip("ab", (first, second), strict=True)
+            ]
+            time.sleep(0.5)
+            connection.commit()
+            for one in both:
+                one.result(30)
+        with database.connect() as connection:
+            told = connection.execute(sa.select(instance.c.conflict)).scalars()
+            assert [False, True] == sorted(told)
+        database.dispose()

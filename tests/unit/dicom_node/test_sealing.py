@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from dicom_node.ledger.arrivals import Arrivals
 from dicom_node.ledger.database import writing
 from dicom_node.ledger.generations import Sealed, seal_due
+from dicom_node.ledger.schema import association, instance
 from dicom_node.receive.index import Opened, Released, Stored
 from dicom_node.study import ReceivedInstance
 
@@ -106,6 +107,41 @@ def test_a_receiver_that_starts_again_ends_the_associations_of_its_former_life(
     assert 1 == len(seal(database, 1000.0))
 
 
+def test_a_receiver_that_starts_again_ends_no_associations_of_another(arrivals: Arrivals, database: sa.Engine) -> None:
+    other = replace(arrivals, receiver="receiver1")
+    other.record([Opened("a", "CR1", 99.0), Stored("a", INSTANCE)])
+
+    arrivals.close_associations()
+
+    assert [] == seal(database, 1000.0)
+
+
+def sender(database: sa.Engine) -> str:
+    with database.connect() as connection:
+        brought = sa.select(association.c.calling_ae).where(association.c.id == instance.c.association_id)
+        return str(connection.execute(brought).scalar_one())
+
+
+def test_who_sends_an_instance_of_a_sealed_study_again_did_not_bring_it(
+    arrivals: Arrivals, database: sa.Engine
+) -> None:
+    arrivals.record([Opened("a", "CR1", 99.0), Stored("a", INSTANCE), Released("a", 101.0)])
+    seal(database, 200.0)
+
+    arrivals.record([Opened("b", "ROUTER", 299.0), Stored("b", INSTANCE)])
+    arrivals.adopt([INSTANCE])
+
+    assert "CR1" == sender(database)
+
+
+def test_a_study_waits_for_an_association_that_sends_all_of_it_again(arrivals: Arrivals, database: sa.Engine) -> None:
+    arrivals.record([Opened("a", "CR1", 99.0), Stored("a", INSTANCE), Released("a", 101.0)])
+
+    arrivals.record([Opened("b", "CR1", 101.5), Stored("b", INSTANCE)])
+
+    assert [] == seal(database, 1000.0)
+
+
 def test_what_a_scan_finds_is_sealed(arrivals: Arrivals, database: sa.Engine) -> None:
     arrivals.adopt([INSTANCE])
 
@@ -117,6 +153,7 @@ def test_the_true_association_replaces_that_of_a_scan(arrivals: Arrivals, databa
     arrivals.record([Opened("a", "CR1", 99.0), Stored("a", INSTANCE)])
 
     assert [] == seal(database, 1000.0)
+    assert "CR1" == sender(database)
 
 
 def test_a_uid_of_another_study_is_no_conflict(arrivals: Arrivals, database: sa.Engine) -> None:

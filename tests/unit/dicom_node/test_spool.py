@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
 import pydicom
 import pytest
 
+from dicom_node import durable
 from dicom_node.errors import NotAnInstanceError
+from dicom_node.spool import spool as module
 from dicom_node.spool.spool import Spool
 from structured_reports.provenance import is_own
 
@@ -44,6 +48,27 @@ def test_the_same_bytes_again_are_one_file(spool: Spool, ct_slice: Path) -> None
 
     assert again.again
     assert 1 == len(list(spool.root.glob("studies/*/*/*.dcm")))
+
+
+def test_bytes_that_could_not_be_synced_are_not_acknowledged_when_they_come_again(
+    spool: Spool, ct_slice: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost: set[int] = set()
+    synced = durable.sync_file
+
+    def fail_once(path: Path) -> None:  # as Linux does: a page that was not written is told of once
+        if not lost:
+            lost.add(path.stat().st_ino)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        synced(path)
+
+    monkeypatch.setattr(module, "sync_file", fail_once)
+    with pytest.raises(OSError, match="Input/output error"):
+        spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS)
+
+    kept = spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS)
+
+    assert spool.path(kept.instance.path).stat().st_ino not in lost
 
 
 def test_the_same_uid_with_other_bytes_is_kept_beside_the_first(spool: Spool, ct_slice: Path, tmp_path: Path) -> None:
