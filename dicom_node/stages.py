@@ -99,7 +99,7 @@ class ReadStage:
                     study_key(generation.study_uid), generation.number, generation.attempts, events.name_of(error)
                 )
             )
-            if isinstance(error, (OSError, sa.exc.SQLAlchemyError)):
+            if isinstance(error, (OSError, sa.exc.SQLAlchemyError)) and not self._lost(generation):
                 # A full disk or a database that is away says nothing against the study.
                 with writing(self.database) as connection:
                     generations.discount(connection, generation.id)
@@ -110,9 +110,9 @@ class ReadStage:
         """Record that a study is not read yet, and queue its reading as a version after that; nothing if it is read."""
         with self.database.connect() as connection:
             generation = generations.load(connection, generation_id)
-        study = self.pipeline.refuse(
-            self._sources(generation)[0], refusal, made_at=made_at, generation=generation.number, former=()
-        )
+        if (source := self._there(generation)) is None:
+            return  # no header is left that says whose study it is; reading comes to its end, and `status` shows it
+        study = self.pipeline.refuse(source, refusal, made_at=made_at, generation=generation.number, former=())
         keys = tuple(one.id for one in generation.instances)
         edition = Edition(made_at, (), {}, self.pipeline.made_with, keys)
         if self._record(generation, study, edition, is_put_off=True):
@@ -129,13 +129,13 @@ class ReadStage:
         begun, sources = time.time(), self._sources(generation)
         made_at = datetime.fromtimestamp(generation.sealed_at, tz=UTC).astimezone()
         former = former_of(self.results.root, recorded, Cause(generation.cause))
-        failed = Refusal(generations.FAILED, f"reading failed {MOST_READS} times; the log says why")
-        if generation.attempts > 2 * MOST_READS:
+        there = self._there(generation)
+        if generation.attempts > 2 * MOST_READS or (generation.attempts > MOST_READS and there is None):
             # Not even a page that says so can be made: the refusal is recorded, and `status` shows it.
-            study = StudyResult((), failed)
-        elif generation.attempts > MOST_READS:
+            study = StudyResult((), self._failed(generation))
+        elif generation.attempts > MOST_READS and there is not None:
             study = self.pipeline.refuse(
-                sources[0], failed, made_at=made_at, generation=generation.number, former=former
+                there, self._failed(generation), made_at=made_at, generation=generation.number, former=former
             )
         else:
             study = self.pipeline.read(sources, made_at=made_at, generation=generation.number, former=former)
@@ -143,6 +143,20 @@ class ReadStage:
         edition = Edition(made_at, former, bundles_of(recorded), self.pipeline.made_with, keys)
         if self._record(generation, study, edition):
             self._tell(generation, study, time.time() - begun)
+
+    def _failed(self, generation: Generation) -> Refusal:
+        if lost := self._lost(generation):
+            return Refusal(generations.FAILED, f"{lost} of {len(generation.instances)} images are lost from the spool")
+        return Refusal(generations.FAILED, f"reading failed {MOST_READS} times; the log says why")
+
+    def _lost(self, generation: Generation) -> int:
+        """Return how many images are no longer in the spool; none where the spool itself is not there."""
+        if not self.spool.is_there:
+            return 0
+        return sum(not one.path.exists() for one in self._sources(generation))
+
+    def _there(self, generation: Generation) -> Source | None:
+        return next((one for one in self._sources(generation) if one.path.exists()), None)
 
     def _sources(self, generation: Generation) -> list[Source]:
         return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -132,7 +133,10 @@ def retry(node: Node, wanted: str | None) -> tuple[int, int]:
         configured = [one for one in found if one.destination in node.addressees]
         for one in configured:
             queues.deliver(connection, one.id, one.destination, chain=deliveries.reopen(connection, one.id))
-        return len(configured), generations.reopen_failed(connection, uid)
+        reopened = lifecycle.reopen_failed(connection, uid, time.time())
+        for key in reopened:
+            queues.read(connection, key)
+        return len(configured), len(reopened)
 
 
 def _arrivals(instances: Sequence[Row]) -> list[str]:

@@ -245,17 +245,6 @@ def discount(connection: sa.Connection, generation_id: int, *, waits_for: str | 
     )
 
 
-def reopen_failed(connection: sa.Connection, study_uid: str | None) -> int:
-    """Let the studies that could not be read for a fault of the node be sealed anew; returns how many."""
-    latest = sa.select(sa.func.max(generation.c.id)).group_by(generation.c.study_uid)
-    failed = sa.select(generation.c.id).where(generation.c.reason_code == FAILED, generation.c.id.in_(latest))
-    if study_uid is not None:
-        failed = failed.where(generation.c.study_uid == study_uid)
-    keys = list(connection.execute(failed).scalars())
-    connection.execute(sa.update(instance).where(instance.c.generation_id.in_(keys)).values(generation_id=None))
-    return len(keys)
-
-
 def is_superseded(connection: sa.Connection, read: Generation) -> bool:
     """Return True where a later generation of the study is sealed; a withdrawal reads nothing in its place."""
     later = sa.select(generation.c.id).where(

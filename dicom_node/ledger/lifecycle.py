@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from dicom_node.ledger import deliveries
 from dicom_node.ledger.deliveries import SUPERSEDED, WAITING
 from dicom_node.ledger.generations import (
+    FAILED,
     SEALED,
     WITHDRAWN,
     WITHHELD,
@@ -126,6 +127,26 @@ def open_late_reading(connection: sa.Connection, study_uid: str, now: float) -> 
     """Return the key of a generation over the instances that a study has, to be read after its deadline."""
     key, _ = _insert(connection, study_uid, state=SEALED, sealed_at=now, cause=DEADLINE)
     return key
+
+
+def reopen_failed(connection: sa.Connection, study_uid: str | None, now: float) -> list[int]:
+    """Return the keys of new generations in the place of those that could not be read for a fault of the node.
+
+    Parameters
+    ----------
+    study_uid
+        None for every study.
+    """
+    latest = sa.select(sa.func.max(generation.c.id)).group_by(generation.c.study_uid)
+    failed = sa.select(generation.c.study_uid, generation.c.cause, generation.c.note).where(
+        generation.c.reason_code == FAILED, generation.c.id.in_(latest)
+    )
+    if study_uid is not None:
+        failed = failed.where(generation.c.study_uid == study_uid)
+    return [
+        _insert(connection, row.study_uid, state=SEALED, sealed_at=now, cause=row.cause, note=row.note)[0]
+        for row in connection.execute(failed.order_by(generation.c.id)).all()
+    ]
 
 
 def has_instances(connection: sa.Connection, study_uid: str) -> bool:

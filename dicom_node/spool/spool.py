@@ -68,6 +68,11 @@ class Spool:
         return folder
 
     @property
+    def is_there(self) -> bool:
+        """False where its disk is not mounted."""
+        return (self.root / "studies").is_dir()
+
+    @property
     def is_full(self) -> bool:
         """True when free space is below the reserve."""
         return shutil.disk_usage(self.root).free < self.reserve_bytes

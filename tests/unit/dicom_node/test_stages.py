@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from dicom_node.deliver import Acceptance, DestinationUnavailableError, RejectedError
 from dicom_node.errors import ModelUnavailableError
 from dicom_node.films import Source
-from dicom_node.ledger import deliveries, generations, views
+from dicom_node.ledger import deliveries, lifecycle, views
 from dicom_node.ledger.arrivals import Arrivals
 from dicom_node.ledger.database import writing
 from dicom_node.ledger.generations import seal_due
@@ -119,6 +121,8 @@ def stages(
 ) -> Stages:
     destination = destination or FakeDestination()
     spool = Spool(folder / "spool", 0, lambda _: False)
+    for number in range(1, 4):
+        spool.path(f"studies/{number}").touch()
     results, queue = Results(folder / "objects"), Queue()
     destinations = {destination.name: destination}
     read = ReadStage(database, spool, results, FakePipeline(error, result), queue, destinations)  # type: ignore[arg-type]
@@ -370,17 +374,50 @@ def test_a_full_disk_does_not_count_against_a_study(database: sa.Engine, tmp_pat
     assert "sealed" == node.generations()[0]["state"]
 
 
-def test_retry_has_a_study_read_anew_that_the_node_failed_to_read(database: sa.Engine, tmp_path: Path) -> None:
+def test_a_study_whose_image_is_lost_is_refused_with_that_reason(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    node = stages(database, tmp_path, error=FileNotFoundError(2, "No such file or directory"))
+    node.read.spool.path("studies/1").unlink()
+
+    delays = [node.read(1, "first") for _ in range(MOST_READS + 1)]
+
+    (generation,) = node.generations()
+    assert delays[-1] is None
+    assert ("failed", "1 of 1 images are lost from the spool") == (generation["reason_code"], generation["reason"])
+
+
+def test_a_study_waits_for_a_spool_that_is_not_mounted(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    node = stages(database, tmp_path, error=FileNotFoundError(2, "No such file or directory"))
+    (tmp_path / "spool").rename(tmp_path / "elsewhere")
+
+    for _ in range(2 * MOST_READS + 2):
+        assert node.read(1, "first") is not None
+
+    assert "sealed" == node.generations()[0]["state"]
+
+
+@pytest.mark.parametrize("cause", ["images", "rerun", "deadline"])
+def test_retry_has_a_study_read_anew_that_the_node_failed_to_read(
+    database: sa.Engine, tmp_path: Path, cause: str
+) -> None:
     arrive(database)
     node = stages(database, tmp_path, error=ZeroDivisionError())
     for _ in range(MOST_READS + 1):
         node.read(1, "first")
+    if cause != "images":
+        with writing(database) as connection:
+            open_it = lifecycle.open_late_reading if cause == "deadline" else partial(lifecycle.open_rerun, note="look")
+            open_it(connection, INSTANCE.study_uid, now=1500.0)
+        for _ in range(MOST_READS + 1):
+            node.read(2, "first")
 
     with writing(database) as connection:
-        assert 1 == generations.reopen_failed(connection, INSTANCE.study_uid)
-        (sealed,) = seal_due(connection, 2000.0)
+        (reopened,) = lifecycle.reopen_failed(connection, INSTANCE.study_uid, 2000.0)
+        assert [] == lifecycle.reopen_failed(connection, None, 2001.0)
 
-    assert 2 == sealed.number
+    assert stages(database, tmp_path).read(reopened, "first") is None
+    assert (cause, "modality") == tuple(node.generations()[-1][key] for key in ("cause", "reason_code"))
 
 
 def test_an_unexpected_error_is_recorded_without_its_text(database: sa.Engine, tmp_path: Path) -> None:
