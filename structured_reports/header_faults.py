@@ -56,7 +56,9 @@ def require_usable(text: Dataset) -> None:
         raise UnusableHeaderError(f"source header: {', '.join(missing)} missing or empty (type 1 in PS3.3)")
     for keyword in _UIDS:
         if not isinstance(_read(text, keyword), str) or not UID(_read(text, keyword)).is_valid:
-            raise UnusableHeaderError(f"source header: {keyword} is not one UID of at most 64 characters (PS3.5 9.1)")
+            raise UnusableHeaderError(
+                f"source header: {keyword} is not one UID of at most 64 characters without leading zeros (PS3.5 9.1)"
+            )
     strange = [one for one in _charsets(text) if one not in python_encoding]
     for keyword in _NAMING:
         fault = _fault(text, keyword)

@@ -79,7 +79,9 @@ class Folder:
             raise RejectedError(f"{self.name}: {result.kind!r}: no kind and media type for a file name")
         study = self.directory / folder
         try:
-            self.directory.mkdir(exist_ok=True)
+            if not self.directory.is_dir():
+                self.directory.mkdir(exist_ok=True)  # not its parents: they are there, or a disk is not mounted
+                sync_folder(self.directory.parent)
             study.mkdir(exist_ok=True)
             sync_folder(self.directory)
             names = [self._keep_file(study / name, content, result.kind) for name, content in _files(result)]

@@ -255,9 +255,10 @@ class _Reception:
             kept = self._spool.keep(arrived, expected_sop_class=str(event.request.AffectedSOPClassUID))
         except NotAnInstanceError as error:
             return self._refuse(association, arrived, error.status, str(error))
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             # The sender keeps the instance and tries again: PS3.4 B.2.3, Refused: Out of Resources.
-            return self._refuse(association, arrived, OUT_OF_RESOURCES, error.strerror or str(error))
+            reason = getattr(error, "strerror", None) or str(error) or name_of(error)
+            return self._refuse(association, arrived, OUT_OF_RESOURCES, reason)
         except Exception as error:
             return self._refuse(association, arrived, CANNOT_UNDERSTAND, name_of(error))
         association.studies.add(kept.instance.study_uid)

@@ -16,7 +16,8 @@ CANNOT_UNDERSTAND = 0xC000
 MISMATCH = 0xA900
 
 _IDENTIFIERS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
-# Leading zeros are against the standard and common; they harm nobody.
+# Leading zeros are against the standard and common: taken and kept as they are, though no result can name them (FHIR
+# has no such OID).
 _UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
 _INDEXED = (*_IDENTIFIERS, "Modality", "ContributingEquipmentSequence")
 
@@ -32,8 +33,8 @@ def read_header(path: Path) -> Dataset:
     try:
         header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_INDEXED))
         identifiers = {keyword: str(header.get(keyword) or "") for keyword in _IDENTIFIERS}
-    except OSError:
-        raise  # the disk, not the instance
+    except (OSError, MemoryError):
+        raise  # the disk or the machine, not the instance
     # pydicom raises nearly anything on a broken stream; whatever it is, this is not an instance.
     except Exception as error:
         raise NotAnInstanceError(CANNOT_UNDERSTAND, f"not a readable data set ({type(error).__name__})") from error

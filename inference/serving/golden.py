@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from inference.errors import FilmError, InvalidCardError
 from inference.geometry import Geometry
 from inference.preprocessing import PreparedFilm
+from inference.whole_files import replaced
 
 if TYPE_CHECKING:
     from inference.models.model import Answer, Model
@@ -83,9 +84,10 @@ class Golden:
 
     def save(self, path: Path) -> None:
         """Write the golden film."""
-        np.savez_compressed(
-            path, tensor=self.tensor, scores=self.scores, peaks=self.peaks, tolerance=np.float64(self.tolerance)
-        )
+        with replaced(path) as part, part.open("wb") as file:
+            np.savez_compressed(
+                file, tensor=self.tensor, scores=self.scores, peaks=self.peaks, tolerance=np.float64(self.tolerance)
+            )
 
     @property
     def film(self) -> PreparedFilm:

@@ -25,6 +25,7 @@ from inference.training.pool import FilmPool
 from inference.training.recipe import Recipe, RefitSection, read_recipe
 from inference.training.refit import refit
 from inference.training.teaching import Teaching, classifier_of
+from inference.whole_files import replaced
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -81,9 +82,8 @@ class Diary:
 
 def keep(classifier: FilmClassifier, checkpoint: Path) -> None:
     """Write weights where whoever goes on from them finds them: whole ones, whenever the run ends."""
-    partial = checkpoint.with_suffix(".part")
-    save_file({name: each.contiguous() for name, each in classifier.state_dict().items()}, partial)
-    partial.replace(checkpoint)
+    with replaced(checkpoint) as part:
+        save_file({name: each.contiguous() for name, each in classifier.state_dict().items()}, part)
 
 
 @dataclass(frozen=True)

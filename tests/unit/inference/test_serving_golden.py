@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +21,7 @@ from inference.models.folder import sha256_of
 from inference.models.port import Outputs
 from inference.network_process import NetworkProcess
 from inference.serving.golden import Golden
-from inference.serving.recording import record_golden
+from inference.serving.recording import record_golden, write_section
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +137,31 @@ def test_a_section_behind_the_golden_one_stays(folder: Path, clinical_film: Path
 
     assert 0 == result.exit_code, result.output
     assert load_model(folder).preprocessing == load_model(DEFAULT_MODEL).preprocessing
+
+
+def test_comments_around_a_section_that_is_written_anew_stay(folder: Path) -> None:
+    card = folder / "card.toml"
+    card.write_text(
+        '# of all\n[golden]\n# own\nfile = "a"\n\nsha256 = "b"\n\n# of the next\n\n[input]\nsize = 1\n# last\n'
+    )
+
+    write_section(folder, "golden", ['file = "c"'])
+
+    assert '# of all\n\n# of the next\n\n[input]\nsize = 1\n# last\n\n[golden]\nfile = "c"\n' == card.read_text()
+
+
+def test_a_full_disk_leaves_the_card_as_it_was(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+    def full(path: Path, *_arguments: object, **_more: object) -> None:
+        path.write_bytes(b"# ha")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+
+    with pytest.raises(OSError, match="No space left"):
+        write_section(folder, "device", ['kinds = ["cpu"]'])
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def test_a_film_that_cannot_be_read_becomes_no_golden_film(folder: Path, tmp_path: Path) -> None:
