@@ -12,6 +12,7 @@ from dicom_node import dimse
 from dicom_node.deidentify.profile import METHODS, Option
 from dicom_node.deidentify.projection import DESCRIPTION, PIXELS
 from dicom_node.deidentify.table import load_table
+from dicom_node.deliver.status import Verdict, codes
 from dicom_node.settings import Settings
 from structured_reports.forms import ENCODINGS, PROFILES, REPORT_FORMS
 from structured_reports.reasons import REASONS, UNSPECIFIED
@@ -126,19 +127,23 @@ def _scu() -> Sequence[str]:
         *_table(
             ("response", "what the node does"),
             [
-                ("0000", "accepted; recorded as proof"),
-                ("B000, B006, B007, 0111", "accepted with a warning that is recorded"),
+                (_statuses(Verdict.TAKEN), "accepted; recorded as proof"),
+                (_statuses(Verdict.TAKEN_WITH_WARNING), "accepted with a warning that is recorded"),
                 (
-                    "A7xx, broken or refused association",
+                    _statuses(Verdict.LATER, "broken or refused association"),
                     "sends the same bytes again: 1 s, doubling to 15 min, without end",
                 ),
                 (
-                    "any other failure, or SOP class not accepted",
+                    _statuses(Verdict.NEVER, "any other, SOP class not accepted"),
                     "sends the next form of the object; after the last, parks the delivery for a person",
                 ),
             ],
         ),
     ]
+
+
+def _statuses(verdict: Verdict, *others: str) -> str:
+    return ", ".join([*codes(verdict), *others])
 
 
 def _created() -> Sequence[str]:

@@ -40,6 +40,12 @@ _BY_FIRST_DIGIT = {
 }
 
 
+def codes(wanted: Verdict) -> list[str]:
+    """Return the statuses of a verdict as PS3.4 writes them: hexadecimal, an x for any digit."""
+    tables = ((_BY_STATUS, "{:04X}"), (_BY_FIRST_OCTET, "{:02X}xx"), (_BY_FIRST_DIGIT, "{:01X}xxx"))
+    return [form.format(code) for table, form in tables for code, (one, _) in table.items() if one is wanted]
+
+
 def verdict(status: int) -> tuple[Verdict, str]:
     """Return what a status means for the object, and its meaning in words."""
     return (
