@@ -35,7 +35,7 @@ def page(request: ReportRequest, prediction: Prediction, header: SourceHeader, t
     """Return the page as a PDF; the same request gives the same bytes."""
     paper = Paper(title, request.equipment.model_name)
     _draw_notice(paper, request.notice)
-    made_at = result_time(request, header).strftime("%Y-%m-%d %H:%M")
+    made_at = result_time(request, header).isoformat(" ", "minutes")
     paper.text(cut(title, 14, 125, bold=True), MARGIN_MM, 39, 14, bold=True)
     paper.text_to(f"Result of {made_at}", WIDTH_MM - MARGIN_MM, 39, 9, grey=DARK)
     _draw_identity(paper, header)

@@ -81,7 +81,7 @@ def _refusal(refusal: Refusal) -> list[Block]:
 def _footer(request: ReportRequest, header: SourceHeader) -> Iterator[Block]:
     """Yield when and by what the page was made: first what must not be cut, then what a long name may make longer."""
     equipment = request.equipment
-    made_at = result_time(request, header).strftime("%Y-%m-%d %H:%M")
+    made_at = result_time(request, header).isoformat(" ", "minutes")
     yield rule()
     for words in (
         f"{made_at}   |   {equipment.model_name} {equipment.software_version}",
