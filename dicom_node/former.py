@@ -139,7 +139,7 @@ def bundles_of(recorded: Mapping[str, Sequence[RecordedResult]]) -> dict[str, st
 
 def is_of(model: str, names: Collection[str]) -> bool:
     """Return whether a model, by name and version, is one of those that are named with or without a version."""
-    return bool(model) and (model in names or model.rpartition(" ")[0] in names)
+    return bool(model) and (model in names or model_name(model) in names)
 
 
 def reference_of(root: Path, recorded: RecordedResult) -> Reference:

@@ -31,7 +31,7 @@ from dicom_node.recipe import software
 from dicom_node.study import study_key
 from structured_reports.fhir import versions
 from structured_reports.fhir.withdrawal import withdrawn_bundle
-from structured_reports.lifecycle import Reference, RejectionReason
+from structured_reports.lifecycle import Reference, RejectionReason, model_name
 from structured_reports.port import DICOM, FHIR_JSON, Equipment, Refusal, ReportRequest, ResultObject
 from structured_reports.rejection import TITLES, rejection
 
@@ -182,7 +182,7 @@ def _require_recorded(connection: sa.Connection, uid: str, model: str | None) ->
     models = lifecycle.recorded_models(connection, uid)
     if not models:
         raise NothingToDoError(f"study {study_key(uid)}: no result was recorded, so there is none to withdraw")
-    if model is not None and not any(model in (one, one.rpartition(" ")[0]) for one in models):
+    if model is not None and not any(model in (one, model_name(one)) for one in models):
         known = ", ".join(one or "AI not performed" for one in models)
         raise NothingToDoError(f"--model: {model!r}: study {study_key(uid)} has results of: {known}")
 

@@ -83,16 +83,6 @@ class Roster:
                 if (reader := slot.ready) is not None:
                     reader.forget(series.sha256)
 
-    def answers(self, source: Source) -> Mapping[Slot, Outcome]:
-        """Return what each model of films says of an instance whose rule means it; empty where none does.
-
-        Raises
-        ------
-        ModelUnavailableError
-            A required one, of films or volumes, cannot be used now.
-        """
-        return _answers_of(self._asked(source), source)
-
     def label(self, slot: Slot) -> tuple[int, str]:
         """Return the place of a model among all, from 1, and the word that tells it from them."""
         place = self.slots.index(slot)

@@ -295,7 +295,10 @@ def _delivered_to(row: Row) -> str:
 
 
 def _clock(seconds: float | None) -> str:
-    return datetime.fromtimestamp(seconds).strftime("%H:%M:%S") if seconds else "-"
+    if not seconds:
+        return "-"
+    at = datetime.fromtimestamp(seconds)
+    return at.strftime("%H:%M:%S" if at.date() == datetime.now().date() else "%Y-%m-%d %H:%M:%S")
 
 
 def _percentile(values: Sequence[float], fraction: float) -> float:

@@ -24,7 +24,7 @@ from structured_reports.part10 import sealed
 from structured_reports.port import DICOM, ReportRequest, ResultObject
 from structured_reports.text import conclusion
 
-# What has pixels is an IMAGE, all else COMPOSITE (PS3.3 C.17.3.5; PS3.16 TID 2010)
+# What has pixels is an IMAGE, all else COMPOSITE (PS3.3 C.17.3.2.1; PS3.16 TID 2010)
 _IMAGES = (SecondaryCaptureImageStorage, SegmentationStorage)
 
 

@@ -29,7 +29,7 @@ TITLES: Mapping[RejectionReason, Code] = MappingProxyType(
     }
 )
 
-# What has pixels is an IMAGE, all else COMPOSITE (PS3.3 C.17.3.5, value types; PS3.16 TID 2010)
+# What has pixels is an IMAGE, all else COMPOSITE (PS3.3 C.17.3.2.1; PS3.16 TID 2010)
 _IMAGES = (SecondaryCaptureImageStorage, SegmentationStorage)
 _DESCRIPTION = "AI results of this study are withdrawn: do not use them."
 

@@ -7,7 +7,7 @@ in the log of accesses first.
 References
 ----------
 * NIST SP 800-38D, 8.2.2: random nonces of 96 bits
-* DICOM Standard, Part 15, E.3.11 note and E.1.2: re-identification by those who are authorised to it
+* DICOM Standard, Part 15, E.1.2: re-identification by those who are authorised to it
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from dicom_node.ledger.generations import (
     record_results,
 )
 from dicom_node.ledger.schema import delivery, generation, instance, result
+from structured_reports.lifecycle import model_name
 
 IMAGES, RERUN, WITHDRAWAL = "images", "rerun", "withdrawal"
 DEADLINE = "deadline"
@@ -179,7 +180,7 @@ def standing_results(connection: sa.Connection, study_uid: str, model: str | Non
     found = []
     for key, generation_id, *values in connection.execute(query):
         recorded = RecordedResult(*values)
-        if model is None or model in (recorded.model, recorded.model.rpartition(" ")[0]):
+        if model is None or model in (recorded.model, model_name(recorded.model)):
             found.append(Sent(key, generation_id, recorded, _holders(connection, generation_id, recorded.uid)))
     return found
 

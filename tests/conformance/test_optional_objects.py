@@ -274,6 +274,7 @@ def test_identity_is_that_of_the_film(source, made) -> None:
 
     found = [_read(made(source, "positive")[kind]) for kind in OPTIONAL]
 
+    assert found
     assert [expected] * len(found) == [[str(ds.get(keyword) or "") for keyword in keywords] for ds in found]
 
 

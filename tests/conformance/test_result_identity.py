@@ -64,6 +64,7 @@ def test_identity_arrives_unchanged(name, outcome, grafted, request_of) -> None:
     results = build_results(request_of(grafted(name), outcome), ("summary", "heatmap", "report"))
 
     found = [pydicom.dcmread(io.BytesIO(r.content), stop_before_pixels=True) for r in results]
+    assert results
     assert [expected] * len(results) == [[str(ds.get(keyword) or "") for keyword in CHECKED] for ds in found]
 
 

@@ -342,7 +342,7 @@ def test_a_lost_device_leaves_the_other_models_alone(worker: Worker, source: Sou
     roster.require_any()
     worker.devices[0].error = worker.breaks = AcceleratorError(GONE)
 
-    lost, kept = roster.answers(source).values()
+    lost, kept = (outcome for _, _, outcome in roster.opinions([source]))
     roster.close()
 
     assert isinstance(lost, Refusal)

@@ -58,7 +58,7 @@ def source(chest_film: Path, tmp_path: Path) -> Source:
 
 
 def outcomes(running: Pipeline, source: Source) -> dict[str, Answered | Refusal]:
-    return {slot.name: outcome for slot, outcome in running.roster.answers(source).items()}
+    return {slot.name: outcome for slot, _, outcome in running.roster.opinions([source])}
 
 
 def test_every_model_answers_and_the_film_is_decoded_once(tmp_path: Path, source: Source) -> None:
@@ -172,7 +172,7 @@ def roster_of(*starts: FakeFilms | Exception) -> Roster:
 def test_a_model_that_fails_at_work_is_loaded_anew_and_asked_again(source: Source) -> None:
     failed, anew = FakeFilms([RuntimeError("CUDA error 999")]), FakeFilms([])
 
-    assert ["the answer"] == list(roster_of(failed, anew).answers(source).values())
+    assert ["the answer"] == [outcome for _, _, outcome in roster_of(failed, anew).opinions([source])]
     assert failed.closed
 
 
@@ -182,11 +182,12 @@ def test_a_device_that_is_gone_makes_the_study_wait(source: Source) -> None:
     )
 
     with pytest.raises(ModelUnavailableError, match="fake 1 cannot be used: device: cuda"):
-        roster.answers(source)
+        list(roster.opinions([source]))
 
 
 def test_an_instance_on_which_a_sound_model_fails_twice_is_refused(source: Source) -> None:
-    (refusal,) = roster_of(FakeFilms([ZeroDivisionError()]), FakeFilms([ZeroDivisionError()])).answers(source).values()
+    roster = roster_of(FakeFilms([ZeroDivisionError()]), FakeFilms([ZeroDivisionError()]))
+    ((_, _, refusal),) = roster.opinions([source])
 
     assert isinstance(refusal, Refusal)
     assert "the model fake 1 failed twice on the instance (ZeroDivisionError)" in refusal.reason
@@ -196,7 +197,7 @@ def test_a_disk_that_fails_is_no_fault_of_the_model(source: Source) -> None:
     films = FakeFilms([OSError("Input/output error")])
 
     with pytest.raises(OSError, match="Input/output"):
-        roster_of(films).answers(source)
+        list(roster_of(films).opinions([source]))
     assert not films.closed
 
 
@@ -205,4 +206,4 @@ def test_a_model_that_answers_its_golden_film_wrongly_is_asked_nothing(source: S
     films.fitness.fault = "golden film: a score differs by 0.5"
 
     with pytest.raises(ModelUnavailableError, match="golden film: a score differs"):
-        roster_of(films).answers(source)
+        list(roster_of(films).opinions([source]))
