@@ -153,6 +153,9 @@ class FakeFilms:
             raise self.errors.pop(0)
         return self.answered
 
+    def forget(self, sha256: str) -> None:
+        """Keep no answer, as it never does."""
+
     def close(self) -> None:
         self.closed = True
 
