@@ -17,6 +17,7 @@ from dicom_node.films import Answered, Source
 from dicom_node.former import replaceable
 from dicom_node.ledger.generations import FAILED
 from dicom_node.observe.events import name_of
+from dicom_node.patients import several_patients
 from dicom_node.recipe import recipe
 from dicom_node.roster import Roster
 from dicom_node.routing import described, facts_of
@@ -149,6 +150,8 @@ class Pipeline:
         ModelUnavailableError
             A model that the study needs cannot be used now.
         """
+        if several := several_patients(sources):
+            return self.refuse(sources[0], several, made_at=made_at, generation=generation, former=former)
         opinions = self._opinions(sources)
         refusals = {slot.name: opinion.refusal(slot) for slot, opinion in opinions.items()}
         replaced = continued(
