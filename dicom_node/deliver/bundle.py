@@ -14,6 +14,20 @@ Resource = dict[str, Any]
 STRUCTURAL_KEYS = frozenset({"resourceType", "type", "method", "system", "status", "code", "use", "unit"})
 """Elements that hold words of the specification or of a code system, which an answer may repeat."""
 
+TYPES = frozenset(
+    {
+        "Bundle",
+        "Device",
+        "DiagnosticReport",
+        "ImagingStudy",
+        "Observation",
+        "OperationOutcome",
+        "Patient",
+        "Provenance",
+    }
+)
+"""Resource types that a server may name."""
+
 CONDITIONAL_REFERENCE = re.compile(r"([A-Z][A-Za-z]+)\?(.+)")
 
 
@@ -67,6 +81,20 @@ def imaging_study_uid(bundle: Resource) -> str:
     return ""
 
 
+def is_found_by(resource: Resource, query: str) -> bool:
+    """Return whether a resource has the identifier that a search asks for, or does not show any."""
+    shown = [one.get("value") for one in objects(resource, "identifier")]
+    # A comma is an "or" to who does not know its escape (R4 3.1.1.4.0.1), and a part of an ID is another's.
+    return not shown or unescaped(query) in shown
+
+
+def unescaped(query: str) -> str:
+    """Return the value of a search by ``identifier=system|value``."""
+    token = unquote_plus(query.partition("identifier=")[2].partition("&")[0])
+    _, bar, value = re.sub(r"\\\|", "\0", token).partition("|")
+    return re.sub(r"\\(.)", r"\1", (value if bar else token).replace("\0", r"\|"))
+
+
 def report_entry(bundle: Resource) -> int:
     """Return the index of the entry that people ask for: the report, else the first."""
     types = [resource.get("resourceType") for resource in _resources(bundle)]
@@ -74,13 +102,30 @@ def report_entry(bundle: Resource) -> int:
 
 
 def without_values(text: str, bundle: Resource) -> str:
-    """Return a server's words without long numbers and what the bundle says about a person."""
-    types = {string for key, string in _strings(bundle) if key == "resourceType"}
+    """Return a server's words without what may be about a person.
+
+    Left are words in small letters of the English alphabet that are no value of the bundle, paths of elements, numbers
+    of three digits at most, and the numbers of HAPI's messages: a name, an ID or a date is none of these, in whatever
+    spelling the server has it.
+    """
     strings = (string for key, string in _strings(bundle) if key not in STRUCTURAL_KEYS)
-    values = {value for string in strings for value in _values(string) if len(value) >= 2} - types
+    values = {value for string in strings for value in _values(string) if len(value) >= 2} - TYPES
     for value in sorted(values, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "…", text, flags=re.IGNORECASE)
-    return re.sub(r"\d[\d./:-]{3,}", "…", text)
+    text = re.sub(r"(?<!HAPI-)\d[\d./:-]{3,}", "…", text)
+    return re.sub(r"…(?: …)+", "…", _WORD.sub(_masked, text))
+
+
+_WORD = re.compile(r"""[^\s"'(),:]+""")
+_HARMLESS = re.compile(r"[a-z]+(?:[-/][a-z]+)*|\d{1,3}|HAPI-\d{4}")
+_PATH = re.compile(r"([A-Z][A-Za-z]*)(?:\.[a-z][A-Za-z]*(?:\[[a-z0-9]{1,2}\])?)*")
+
+
+def _masked(word: re.Match[str]) -> str:
+    core = word[0] if _PATH.fullmatch(word[0]) else word[0].strip(".-[];!?")
+    path = _PATH.fullmatch(core)
+    is_harmless = not core or _HARMLESS.fullmatch(core) or (path and path[1] in TYPES)
+    return word[0] if is_harmless else word[0].replace(core, "…")
 
 
 def _values(string: str) -> Iterator[str]:

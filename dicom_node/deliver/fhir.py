@@ -13,7 +13,15 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from dicom_node.deliver.answer import complaint, is_later, reason, resource_of, retry_after_s
-from dicom_node.deliver.bundle import Resource, conditional_references, objects, parsed, report_entry, updated_reports
+from dicom_node.deliver.bundle import (
+    Resource,
+    conditional_references,
+    is_found_by,
+    objects,
+    parsed,
+    report_entry,
+    updated_reports,
+)
 from dicom_node.deliver.each import each
 from dicom_node.deliver.errors import SLOWLY_S, DestinationUnavailableError, RejectedError
 from dicom_node.deliver.port import VALID_FROM_BIRTH, Acceptance, Kinds, Name, require_host
@@ -124,7 +132,13 @@ class FhirServer:
 
     def _require_one(self, client: httpx.Client, about: str, resource_type: str, query: str, bundle: Resource) -> None:
         """Ask before the server does: an unknown patient is a matter of time, a double one is not."""
-        matches = _matches(self._search(client, about, resource_type, f"{query}&_count=2&_elements=id", bundle))
+        answer = self._search(client, about, resource_type, f"{query}&_count=2&_elements=identifier", bundle)
+        matches = _matches(answer)
+        if not all(is_found_by(entry.get("resource") or {}, query) for entry in objects(answer, "entry")):
+            raise RejectedError(
+                f"{about}: the server answers the conditional reference with a {resource_type} of another identifier; "
+                "a result would be another's (R4 3.1.1.4.0.1)"
+            )
         if matches == 0:
             raise DestinationUnavailableError(
                 f"{about}: {resource_type} of the conditional reference is not known there yet",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -124,8 +125,13 @@ def search(identifier: Json) -> str:
 
 def token(named: Json, key: str) -> str:
     """Return system and value as a search parameter of type token."""
-    system = f"{quote(named['system'], safe='')}|" if "system" in named else ""
-    return f"{system}{quote(named[key], safe='')}"
+    system = f"{_escaped(named['system'])}|" if "system" in named else ""
+    return f"{system}{_escaped(named[key])}"
+
+
+def _escaped(value: str) -> str:
+    """Return a value in which a comma is no "or", a bar no system, a dollar no composite (R4 3.1.1.4.0.1)."""
+    return quote(re.sub(r"([\\,|$])", r"\\\1", value), safe="")
 
 
 def printable(value: object) -> str:

@@ -7,13 +7,13 @@ import uuid
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 from highdicom.sc import SCImage
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
+from structured_reports.fhir.scope import search
 from structured_reports.port import DICOM, FHIR_JSON, ResultObject
 
 PATIENT_SYSTEM = "urn:oid:2.25.1001"
@@ -72,8 +72,8 @@ def result(part10: bytes, kind: str) -> ResultObject:
 
 def bundle(*, patient_id: str = PATIENT_ID, **report: Any) -> ResultObject:
     """Return a transaction with a finding and a report about a patient whom the server knows."""
-    identifier = f"{quote(PATIENT_SYSTEM, safe='')}|{quote(patient_id, safe='')}"
-    subject = {"reference": f"Patient?identifier={identifier}", "display": FAMILY_NAME}
+    named = search({"system": PATIENT_SYSTEM, "value": patient_id})
+    subject = {"reference": f"Patient?{named}", "display": FAMILY_NAME}
     finding_url, report_url = uuid.uuid4().urn, uuid.uuid4().urn
     code = {"coding": [{"system": "http://loinc.org", "code": "36643-5"}]}
     finding = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -85,12 +86,23 @@ def test_a_report_is_taken_once_the_patient_is_known(server: FhirPeer) -> None:
     assert reports(server, sent) == 1
 
 
-@pytest.mark.parametrize("patient_id", ["A B+C", "a/b&c=d?e", "Ünïcode-7", "100%"])
+@pytest.mark.parametrize("patient_id", ["A B+C", "a/b&c=d?e", "Ünïcode-7", "100%", "X,1", "A|B", "$x"])
 def test_an_identifier_with_reserved_characters_finds_its_patient(server: FhirPeer, patient_id: str) -> None:
     register(server, patient_id)
     (acceptance,) = ehr(server.base_url).deliver([bundle(patient_id=patient_id)])
 
     assert acceptance.proof.startswith("201")
+
+
+def test_a_server_that_takes_a_comma_for_an_or_gives_nobody_a_result_of_another(server: FhirPeer) -> None:
+    register(server, "4711")
+    sent = bundle(patient_id="X17,4711")
+    # As to a server that does not know the escape: this one then takes it for an "or".
+    unescaped = replace(sent, content=sent.content.replace(b"%5C%2C", b"%2C"))
+    assert unescaped != sent
+
+    with pytest.raises(RejectedError, match="a Patient of another identifier"):
+        ehr(server.base_url).deliver([unescaped])
 
 
 def test_a_patient_who_is_there_twice_needs_a_person(server: FhirPeer) -> None:

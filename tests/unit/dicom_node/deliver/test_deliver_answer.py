@@ -6,7 +6,14 @@ import httpx
 import pytest
 
 from dicom_node.deliver.answer import RETRY_AFTER_MAX_S, complaint, is_later, reason, resource_of, retry_after_s
-from dicom_node.deliver.bundle import conditional_references, imaging_study_uid, without_values
+from dicom_node.deliver.bundle import (
+    conditional_references,
+    imaging_study_uid,
+    is_found_by,
+    unescaped,
+    without_values,
+)
+from structured_reports.fhir.scope import search
 
 
 @pytest.mark.parametrize(
@@ -86,6 +93,25 @@ def test_words_about_a_person_are_left_out(resource: dict[str, object]) -> None:
     assert without_values("no Zwetschgenbaum here", bundle) == "no … here"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "洪吉洞", "홍길동", "MULLERSTROM JURGEN", "Muellerstroem, Juergen", "MÃ¼llerstrÃ¶m", "M&#252;ller",
+        "M\\u00fcller", "Ju\u0308rgen", "M%C3%BCller", "PIDLEAK9", "pid-leak-9", "7 March 1956", "Müllerström^Jürgen",
+        "O'Brien",
+    ],
+)  # fmt: skip
+def test_no_spelling_of_a_name_is_repeated(words: str) -> None:
+    bundle = {"entry": [{"resource": {"resourceType": "Patient", "name": [{"family": "Müllerström"}]}}]}
+
+    said = without_values(f"invalid Patient {words} at Patient.name[0].family, HAPI-0541 with 12 of 99", bundle)
+
+    assert said.startswith("invalid Patient ")
+    assert said.endswith(" at Patient.name[0].family, HAPI-0541 with 12 of 99")
+    left = said.removeprefix("invalid Patient ").removesuffix(" at Patient.name[0].family, HAPI-0541 with 12 of 99")
+    assert not set(left) - set("…,'&;7 ")
+
+
 def test_words_of_the_specification_stay() -> None:
     bundle = {"entry": [{"resource": {"resourceType": "Observation"}, "request": {"url": "Observation"}}]}
 
@@ -94,6 +120,16 @@ def test_words_of_the_specification_stay() -> None:
 
 def test_long_numbers_are_left_out_whoever_wrote_them() -> None:
     assert without_values("record 12345678 of 1970-01-31", {}) == "record … of …"
+
+
+@pytest.mark.parametrize("value", ["X17,4711", "A|B", "$x", "a\\b", "a\\|b", "+1 2&3=4", "홍"])
+def test_the_identifier_that_is_asked_for_is_read_back(value: str) -> None:
+    query = search({"system": "urn:oid:1.2.3", "value": value})
+
+    assert value == unescaped(query) == unescaped(search({"value": value}))
+    assert is_found_by({"identifier": [{"value": "other"}, {"value": value}]}, query)
+    assert is_found_by({"id": "1"}, query)
+    assert not is_found_by({"identifier": [{"value": value[:-1]}]}, query)
 
 
 def test_each_conditional_reference_is_asked_for_once() -> None:
