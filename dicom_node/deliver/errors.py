@@ -1,4 +1,4 @@
-"""What can go wrong at a destination, split by what the outbox does about it.
+"""What can go wrong at a destination, split by what is done about it.
 
 ::
 

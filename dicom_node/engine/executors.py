@@ -30,21 +30,27 @@ class Executors:
 
     def beat(self, name: str, faults: Mapping[str, str] = MappingProxyType({})) -> None:
         """Note that an executor is alive, and which models it cannot use."""
-        noted = {"seen_at": time.time(), "faults": dict(faults)}
         with writing(self.database) as connection:
+            noted = {"seen_at": now_of(connection), "faults": dict(faults)}
             row = sa.update(executor).where(executor.c.id == name).values(noted)
             if not connection.execute(row).rowcount:
                 connection.execute(sa.insert(executor).values(id=name, **noted))
 
     def reap(self, alive: str) -> None:
         """Queue again what silent executors were doing."""
-        silent = sa.select(executor.c.id).where(executor.c.seen_at < time.time() - SILENT_S, executor.c.id != alive)
         with self.database.connect() as connection:
-            names = list(connection.execute(silent).scalars())
+            silent = executor.c.seen_at < now_of(connection) - SILENT_S
+            names = list(connection.execute(sa.select(executor.c.id).where(silent, executor.c.id != alive)).scalars())
         for name in names:
             if adopted := self.queues.adopt(name):
                 say(WorkRecovered(name, adopted))
             with writing(self.database) as connection:
-                connection.execute(
-                    sa.delete(executor).where(executor.c.id == name, executor.c.seen_at < time.time() - SILENT_S)
-                )
+                silent = executor.c.seen_at < now_of(connection) - SILENT_S
+                connection.execute(sa.delete(executor).where(executor.c.id == name, silent))
+
+
+def now_of(connection: sa.Connection) -> float:
+    """Return the time on the clock that all executors share, in seconds since the epoch."""
+    if connection.dialect.name == "postgresql":  # its hosts need not agree on the time
+        return float(connection.execute(sa.select(sa.extract("epoch", sa.func.clock_timestamp()))).scalar_one())
+    return time.time()

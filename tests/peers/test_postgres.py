@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from dicom_node.engine import executors
+from dicom_node.engine.app import Queues, migrate_engine
+from dicom_node.engine.executors import Executors
 from dicom_node.ledger.arrivals import Arrivals
 from dicom_node.ledger.database import migrate, open_database
-from dicom_node.ledger.schema import instance
+from dicom_node.ledger.schema import executor, instance
 from dicom_node.ledger.turns import Turns
 from dicom_node.receive.index import Opened, Stored
 from tests.conftest import as_study
@@ -103,4 +106,21 @@ def test_two_receivers_do_not_both_take_one_uid_with_different_bytes() -> None:
         with database.connect() as connection:
             told = connection.execute(sa.select(instance.c.conflict)).scalars()
             assert [False, True] == sorted(told)
+        database.dispose()
+
+
+def test_a_host_whose_clock_is_ahead_takes_nobody_s_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    with postgres() as url:
+        database = open_database(url)
+        migrate(database)
+        migrate_engine(database)
+        alive = Executors(database, Queues(database))
+        alive.beat("there")
+        monkeypatch.setattr(executors.time, "time", lambda: time.monotonic() + 1e10)
+
+        alive.beat("here")
+        alive.reap("here")
+
+        with database.connect() as connection:
+            assert {"here", "there"} == set(connection.execute(sa.select(executor.c.id)).scalars())
         database.dispose()
