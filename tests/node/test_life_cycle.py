@@ -112,6 +112,22 @@ def test_late_images_make_a_second_report_that_names_the_first_and_amend_the_one
     assert "PUT" == request(hospital.bundle(told, 2), "DiagnosticReport")["method"]
 
 
+def test_a_film_of_another_patient_that_comes_late_gets_no_result_and_leaves_nothing_to_whom_it_is_not(
+    hospital: Hospital, chest_film: Path, tmp_path: Path
+) -> None:
+    study_uid = read_once(hospital, chest_film, tmp_path, 240)
+    late = {"PatientID": "ANOTHER", "SOPInstanceUID": "2.25.4711.240.1.2"}
+    assert 0x0000 == send(hospital.node.port, as_study(chest_film, tmp_path / "other.dcm", 240, **late))
+    told = hospital.node.delivered(study_uid, generation=2)
+
+    assert "identity" == told["generations"][1]["reason_code"]
+    assert "ANOTHER" not in {one.PatientID for one in hospital.of_study(study_uid)}
+    before, after = (hospital.bundle(told, number) for number in (1, 2))
+    assert resource(before, "DiagnosticReport")["subject"] == resource(after, "DiagnosticReport")["subject"]
+    assert "ANOTHER" not in json.dumps(after)
+    assert "PatientID differs within the study" in hospital.node.command("explain", study_uid).stdout
+
+
 def test_a_rerun_that_says_the_same_replaces_the_report_and_keeps_its_status(
     hospital: Hospital, chest_film: Path, tmp_path: Path
 ) -> None:
