@@ -124,7 +124,7 @@ def read_card(folder: Path) -> CardFile:
     Raises
     ------
     MissingWeightsError
-        There is no card.
+        There is no card, or it cannot be read.
     InvalidCardError
         The card is no TOML, breaks the schema or contradicts itself; every fault is named.
     """
@@ -140,22 +140,31 @@ def read_table(folder: Path) -> Mapping[str, Any]:
     Raises
     ------
     MissingWeightsError
-        There is no card.
+        There is no card, or it cannot be read.
     InvalidCardError
         The card is no TOML.
     """
     path = folder / CARD_NAME
-    if not path.is_file():
-        raise MissingWeightsError(f"{path}: not found; a model folder has a {CARD_NAME}")
+    content = content_of(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         found = f"byte {error.start} is 0x{error.object[error.start]:02x}"
         raise InvalidCardError(f"{path}: {found}, which is no UTF-8; the encoding of TOML is UTF-8") from error
-    except (OSError, ValueError) as error:
-        mark = path.read_bytes().startswith(codecs.BOM_UTF8) if path.is_file() else False
-        hint = "; the file begins with a byte order mark, which TOML has not" if mark else ""
-        raise InvalidCardError(f"{path}: no TOML: {error}{hint}") from error
+    except (ValueError, RecursionError) as error:  # the latter of brackets without end
+        hint = "; the file begins with a byte order mark, which TOML has not"
+        said = f"{error}{hint if content.startswith(codecs.BOM_UTF8) else ''}"
+        raise InvalidCardError(f"{path}: no TOML: {said}") from error
+
+
+def content_of(path: Path) -> bytes:
+    """Return what a card holds; raises MissingWeightsError where there is none, or none that can be read."""
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            raise MissingWeightsError(f"{path}: not found; a model folder has a {CARD_NAME}")
+        return path.read_bytes()
+    except OSError as error:
+        raise MissingWeightsError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def judged(table: Mapping[str, Any]) -> tuple[CardFile | None, list[str]]:

@@ -145,9 +145,9 @@ def require_file(folder: Path, named: FileSection) -> None:
     DigestMismatchError
         It is another.
     """
-    if not (folder / named.file).is_file():
-        raise MissingWeightsError(f"{named.file}: not found; the card names it")
     try:
+        if not (folder / named.file).is_file():
+            raise MissingWeightsError(f"{named.file}: not found; the card names it")
         found = sha256_of(folder / named.file)
     except OSError as error:
         raise MissingWeightsError(f"{named.file}: cannot be read ({error.strerror})") from error
