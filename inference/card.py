@@ -15,7 +15,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, fiel
 
 from inference.card_faults import faults_of
 from inference.card_input import FILM, VOLUME, InputSection, VolumeSection, kind_of
-from inference.card_rules import CONTRADICTING, contradictions, faults_of_keys
+from inference.card_rules import CONTRADICTING, contradictions, faults_of_keys, outputs_of
 from inference.card_sections import (
     DeviceSection,
     ExplanationSection,
@@ -78,9 +78,7 @@ class CardFile(CardText):
     @property
     def outputs(self) -> int | None:
         """Number of outputs that the network is to have; None where the card leaves that to the network."""
-        if self.output.count is None and self.findings[0].index is None:
-            return len(self.findings)
-        return self.output.count
+        return outputs_of(self.findings, self.output)
 
     def scoring(self) -> Scoring:
         """Return how outputs become scores."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.card import CardFile
+from inference.card_rules import faults_of_class_count
 from inference.errors import ModelError
 from inference.models.known_film import faults_of_golden
 from inference.models.model import Classifier
@@ -154,6 +155,8 @@ def faults_of_count(card: CardFile, given: int | None) -> Iterator[str]:
         yield f"output.count: {card.outputs}, the network gives {given}"
     elif max(card.indices) >= given:
         yield f"findings: index {max(card.indices)}; the network gives {given}, so the last is {given - 1}"
+    elif card.outputs is None and card.output.kind == "multi-class":
+        yield from faults_of_class_count(given)
 
 
 def faults_of_outputs(model: Classifier[Any], card: CardFile, given: Outputs) -> Iterator[str]:
