@@ -126,7 +126,12 @@ def read_card(folder: Path) -> CardFile:
     InvalidCardError
         The card is no TOML, breaks the schema or contradicts itself; every fault is named.
     """
-    card, faults = judged(read_table(folder))
+    return card_in(folder, read_table(folder))
+
+
+def card_in(folder: Path, table: Mapping[str, Any]) -> CardFile:
+    """Return the card of a model folder whose table is this; raises InvalidCardError as `read_card`."""
+    card, faults = judged(table)
     if card is None or faults:
         raise InvalidCardError(f"{folder / CARD_NAME}: " + "; ".join(faults))
     return card
