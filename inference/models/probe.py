@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -141,8 +141,13 @@ def faults_of_grid(card: CardFile, taken: Grid | None) -> Iterator[str]:
     lengths = [length for length, own in zip(taken[1:], given[1:], strict=True) if length not in (None, own)]
     if lengths:
         key, own = ("side", given[1]) if len(given) == 3 else ("size", list(given[1:]))
-        shape = " × ".join(str(length) for length in dict.fromkeys(taken[1:]))
-        yield f"input.{key}: {own}, the network takes {shape}"
+        yield f"input.{key}: {own}, the network takes {sides(taken[1:])}"
+
+
+def sides(lengths: Sequence[int | None]) -> str:
+    """Return lengths for people: of a square film its side."""
+    shown = ["any" if length is None else str(length) for length in lengths]
+    return shown[0] if len(shown) == 2 and shown[0] == shown[1] else " × ".join(shown)
 
 
 def faults_of_count(card: CardFile, given: int | None) -> Iterator[str]:
