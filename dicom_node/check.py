@@ -17,6 +17,7 @@ from dicom_node.node import Node
 from dicom_node.research import Route
 from dicom_node.settings import ModelSettings, Settings
 from dicom_node.supervise import require_free_port
+from inference.errors import ModelError
 
 Check = Callable[[], str]
 
@@ -100,7 +101,11 @@ def _model(node: Node, settings: ModelSettings, device: str) -> str:
     named = f"{model.card.name} {model.card.version}, sha256 {model.card.digest[:12]}…"
     if model.golden is None:
         return f"{named}; warning: its card names no golden film, so a faulty device goes unnoticed"
-    if fault := model.golden_fault():
+    try:
+        fault = model.golden_fault()
+    except ModelError as error:
+        raise StartError(f"{named}: golden film: {error}") from error
+    if fault:
         raise StartError(f"{named}: {fault}")
     return f"{named}, the golden film is answered as it must"
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dicom_node.errors import StartError
+from dicom_node.errors import NodeError, StartError
+from dicom_node.observe.events import name_of
 from dicom_node.suspects import Suspects
 from inference.card import read_card
 from inference.errors import ModelError
@@ -42,6 +43,11 @@ def loaded(folder: Path, data_dir: Path, device: str, threads: int) -> Model | V
             return load_any(folder, device=device, threads=threads)
     except ModelError as error:
         raise StartError(str(error)) from error
+
+
+def fault_of(error: Exception) -> str:
+    """Return what is wrong with a model that was not loaded: the words for people, else what broke and where."""
+    return str(error) if isinstance(error, NodeError) else f"unexpected {name_of(error)}"
 
 
 @contextmanager

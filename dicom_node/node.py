@@ -25,7 +25,7 @@ from dicom_node.films import Films
 from dicom_node.ledger.arrivals import Arrivals, close_associations
 from dicom_node.ledger.database import locked, migrate, open_database
 from dicom_node.ledger.turns import Turns
-from dicom_node.loading import loaded, suspects_of
+from dicom_node.loading import fault_of, loaded, suspects_of
 from dicom_node.observe.events import Started, Stopped, say
 from dicom_node.opening import MOST_SHARED, Openings
 from dicom_node.pipeline import Pipeline
@@ -215,7 +215,12 @@ class Node:
         StartError
             It cannot be loaded.
         """
-        return loaded(settings.folder, self.data_dir, settings.device or device, self.settings.work.threads)
+        try:
+            return loaded(settings.folder, self.data_dir, settings.device or device, self.settings.work.threads)
+        except StartError:
+            raise
+        except Exception as error:  # whatever is wrong with one model is no fault of another
+            raise StartError(f"{settings.folder}: {fault_of(error)}") from error
 
     def require_models(self, device: str) -> Sequence[str]:
         """Load every model and let it go again; returns the faults of those that cannot be loaded.

@@ -12,6 +12,7 @@ from dicom_node.answers import Answers
 from dicom_node.errors import ModelUnavailableError, NodeError, StartError
 from dicom_node.films import Answered, Source
 from dicom_node.ledger.generations import FAILED
+from dicom_node.loading import fault_of
 from dicom_node.observe.events import DeviceLost, ModelBack, ModelFailed, ModelReady, ModelUnavailable, name_of, say
 from dicom_node.recovery import Recovery
 from dicom_node.settings import ModelSettings
@@ -170,7 +171,7 @@ class Slot:
         try:
             reader = self._proven(self._start())
         except Exception as error:  # whatever is wrong with one model is no fault of another
-            self._fault = str(error) if isinstance(error, NodeError) else f"unexpected {name_of(error)}"
+            self._fault = fault_of(error)
             self._tried = time.monotonic()
             self._recovery.fell_out(error)
             say(ModelUnavailable(self.name, self._fault))

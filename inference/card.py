@@ -15,7 +15,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, fiel
 
 from inference.card_faults import faults_of
 from inference.card_input import FILM, VOLUME, InputSection, VolumeSection, kind_of
-from inference.card_rules import CONTRADICTING, contradictions, faults_of_keys
+from inference.card_rules import CONTRADICTING, contradictions, faults_of_keys, outputs_of
 from inference.card_sections import (
     DeviceSection,
     ExplanationSection,
@@ -78,9 +78,7 @@ class CardFile(CardText):
     @property
     def outputs(self) -> int | None:
         """Number of outputs that the network is to have; None where the card leaves that to the network."""
-        if self.output.count is None and self.findings[0].index is None:
-            return len(self.findings)
-        return self.output.count
+        return outputs_of(self.findings, self.output)
 
     def scoring(self) -> Scoring:
         """Return how outputs become scores."""
@@ -124,11 +122,16 @@ def read_card(folder: Path) -> CardFile:
     Raises
     ------
     MissingWeightsError
-        There is no card.
+        There is no card, or it cannot be read.
     InvalidCardError
         The card is no TOML, breaks the schema or contradicts itself; every fault is named.
     """
-    card, faults = judged(read_table(folder))
+    return card_in(folder, read_table(folder))
+
+
+def card_in(folder: Path, table: Mapping[str, Any]) -> CardFile:
+    """Return the card of a model folder whose table is this; raises InvalidCardError as `read_card`."""
+    card, faults = judged(table)
     if card is None or faults:
         raise InvalidCardError(f"{folder / CARD_NAME}: " + "; ".join(faults))
     return card
@@ -140,22 +143,31 @@ def read_table(folder: Path) -> Mapping[str, Any]:
     Raises
     ------
     MissingWeightsError
-        There is no card.
+        There is no card, or it cannot be read.
     InvalidCardError
         The card is no TOML.
     """
     path = folder / CARD_NAME
-    if not path.is_file():
-        raise MissingWeightsError(f"{path}: not found; a model folder has a {CARD_NAME}")
+    content = content_of(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         found = f"byte {error.start} is 0x{error.object[error.start]:02x}"
         raise InvalidCardError(f"{path}: {found}, which is no UTF-8; the encoding of TOML is UTF-8") from error
-    except (OSError, ValueError) as error:
-        mark = path.read_bytes().startswith(codecs.BOM_UTF8) if path.is_file() else False
-        hint = "; the file begins with a byte order mark, which TOML has not" if mark else ""
-        raise InvalidCardError(f"{path}: no TOML: {error}{hint}") from error
+    except (ValueError, RecursionError) as error:  # the latter of brackets without end
+        hint = "; the file begins with a byte order mark, which TOML has not"
+        said = f"{error}{hint if content.startswith(codecs.BOM_UTF8) else ''}"
+        raise InvalidCardError(f"{path}: no TOML: {said}") from error
+
+
+def content_of(path: Path) -> bytes:
+    """Return what a card holds; raises MissingWeightsError where there is none, or none that can be read."""
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            raise MissingWeightsError(f"{path}: not found; a model folder has a {CARD_NAME}")
+        return path.read_bytes()
+    except OSError as error:
+        raise MissingWeightsError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def judged(table: Mapping[str, Any]) -> tuple[CardFile | None, list[str]]:

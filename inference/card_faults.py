@@ -22,7 +22,10 @@ def faults_of(error: ValidationError) -> list[str]:
     places = [fault["loc"] for fault in faults]
     said: dict[str, str] = {}
     for fault in faults:
-        if not only_follows(fault, places):
+        if lacks_entry(fault):
+            # Told one by one, of which the last says how many there are to be.
+            said[place_of(fault["loc"][:-1])] = f"{fault['input']!r}: {int(fault['loc'][-1]) + 1} entries"
+        elif not only_follows(fault, places):
             # Of a number, or a list of three in its place, the fault of the number says what is wrong.
             said.setdefault(place_of(fault["loc"]), sentence(fault))
     return [f"{place}: {rule}" for place, rule in said.items()]
@@ -38,6 +41,11 @@ def keys_of(location: Place) -> Place:
     is_input = len(location) > 1 and location[0] == "input"
     parts = (location[0], *location[2:]) if is_input else location
     return tuple(part for part in parts if not re.match(TRIED, str(part)))
+
+
+def lacks_entry(fault: ErrorDetails) -> bool:
+    """True for an entry that a list of a fixed length has not."""
+    return fault["type"] == "missing" and isinstance(fault["loc"][-1], int)
 
 
 def only_follows(fault: ErrorDetails, places: list[Place]) -> bool:

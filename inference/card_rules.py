@@ -23,6 +23,12 @@ def contradictions(findings: Sequence[FindingSection], output: OutputSection) ->
         yield f"output.kind: single; {len(findings)} findings and {output.count or 'no'} count, where one is"
     if output.kind == "multi-class":
         yield from faults_of_classes(findings)
+        yield from faults_of_class_count(outputs_of(findings, output))
+
+
+def outputs_of(findings: Sequence[FindingSection], output: OutputSection) -> int | None:
+    """Return how many outputs a network is to have; None where the card leaves that to the network."""
+    return len(findings) if output.count is None and findings[0].index is None else output.count
 
 
 def faults_of_keys(weights: WeightsSection) -> Iterator[str]:
@@ -53,3 +59,9 @@ def faults_of_classes(findings: Sequence[FindingSection]) -> Iterator[str]:
         yield "findings: temperatures differ; those of multi-class outputs are one"
     if any(each.shift for each in findings):
         yield "findings: shift; multi-class outputs have none"
+
+
+def faults_of_class_count(outputs: int | None) -> Iterator[str]:
+    """Yield that outputs are no classes that exclude each other; None where their number is not known."""
+    if outputs == 1:
+        yield "output.kind: multi-class; of one output each score would be 1, so there are two or more, or it is single"

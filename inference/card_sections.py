@@ -83,6 +83,8 @@ class FindingSection(FindingText):
     index
         Output that it reads, from 0; all findings name theirs, or none does and the order of the card is that of
         the outputs.
+    threshold
+        Scores that are not below it speak for the finding: at 0 each would, at 1 next to none.
     temperature, shift
         A logit is divided by the one, the other is added, before it is squashed.
     operating_point
@@ -90,7 +92,7 @@ class FindingSection(FindingText):
     """
 
     index: Annotated[int, Field(ge=0)] | None = None
-    threshold: Annotated[float, Field(ge=0, le=1)]
+    threshold: Annotated[float, Field(gt=0, lt=1)]
     temperature: Annotated[float, Field(gt=0)] = 1.0
     shift: float = 0.0
     operating_point: Annotated[float, Field(gt=0, lt=1)] | None = None

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from inference.errors import FilmError, MissingDataError
+from inference.errors import FilmError, InferenceError, MissingDataError, ModelError
 from inference.evaluation.outcomes import outcome_of, refusals
 from inference.evaluation.populations import Case, Cohort, cohorts_of
 from inference.evaluation.protocol import TEST, Protocol, protocol_of
-from inference.evaluation.reading import Reader, Reading
+from inference.evaluation.reading import Reader, Reading, Readings
 from inference.figures import Figure, Outcome, difference, figure, measures, resampled
 from inference.films import BY_FILM, BY_SUBJECT, FilmFolder, LabelledFilm
 from inference.models import Model, load_proven
@@ -36,6 +36,7 @@ class Contender:
     label: str
     model: Model
     protocol: Protocol
+    folder: Path
 
     @property
     def threshold(self) -> float:
@@ -50,18 +51,31 @@ def contenders_in(folders: Sequence[Path]) -> list[Contender]:
     ------
     MissingDataError
         Fewer than two folders.
+    InferenceError
+        Models that cannot be compared; every one of them is named.
     """
     if len(folders) < FEWEST_MODELS:
         raise MissingDataError(f"models: {len(folders)} given; a comparison needs {FEWEST_MODELS} or more")
+    opened = [opened_in(folder) for folder in folders]
+    errors = {str(each): each for each in opened if isinstance(each, InferenceError)}
+    if errors:
+        raise next(iter(errors.values())) if len(errors) == 1 else InferenceError("\n".join(errors))
     seen: Counter[str] = Counter()
     contenders = []
-    for folder in folders:
-        model = load_proven(folder)
+    for folder, (model, protocol) in zip(folders, (each for each in opened if isinstance(each, tuple)), strict=True):
         name = f"{model.card.name} {model.card.version}"
         seen[name] += 1
         label = name if seen[name] == 1 else f"{name} ({seen[name]})"
-        contenders.append(Contender(label, model, protocol_of(folder)))
+        contenders.append(Contender(label, model, protocol, folder))
     return contenders
+
+
+def opened_in(folder: Path) -> tuple[Model, Protocol] | InferenceError:
+    """Return the model in a folder with its protocol, or why it cannot be compared."""
+    try:
+        return load_proven(folder), protocol_of(folder)
+    except InferenceError as error:
+        return error
 
 
 @dataclass(frozen=True)
@@ -196,13 +210,21 @@ class Comparison:
         folder, common = FilmFolder(self.data), self.common()
         cohorts = cohorts_of(common.films, common.protocol)
         cases = [case for cohort in cohorts for case in cohort.cases]
-        said = {each.label: Reader(each.model, folder).read(cases, progress, each.label) for each in self.contenders}
+        said = {each.label: readings_of(each, folder, cases, progress) for each in self.contenders}
         readings = {cohort.name: read_by(cohort, said) for cohort in cohorts}
         contests = [
             contest(name, models, self.contenders)
             for name, models in progress.track(readings.items(), description="intervals")
         ]
         return Compared(self.contenders, folder, common, readings, contests)
+
+
+def readings_of(contender: Contender, folder: FilmFolder, cases: Sequence[Case], progress: Progress) -> Readings:
+    """Return what a model says of films; raises ModelError, which names its folder, where it fails on one."""
+    try:
+        return Reader(contender.model, folder).read(cases, progress, contender.label)
+    except ModelError as error:
+        raise ModelError(f"{contender.folder}: {error}") from error
 
 
 def acquaintance(protocol: Protocol, folder: FilmFolder, films: Sequence[LabelledFilm]) -> int:

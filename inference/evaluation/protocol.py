@@ -61,11 +61,13 @@ def protocol_of(model_folder: Path) -> Protocol:
     if not path.is_file():
         raise InvalidRecipeError(f"{path}: not found; {DECIDES}, so that no model is measured without it")
     recipe = recipe_table(path)
+    if "seed" not in recipe:
+        raise InvalidRecipeError(f"{path}: seed not found; {DECIDES}")
+    seed, protocol = recipe["seed"], recipe.get("protocol", {})
+    if type(seed) is not int or not isinstance(protocol, dict):  # true is an int to Python, and none in TOML
+        said = f"seed: {seed!r}" if type(seed) is not int else f"protocol: {protocol!r}"
+        raise InvalidRecipeError(f"{path}: {said}; seed is a whole number, and protocol a table")
     try:
-        return Protocol(int(recipe["seed"]), str(recipe.get("protocol", {}).get("split", BY_SUBJECT)))
-    except KeyError as error:
-        raise InvalidRecipeError(f"{path}: seed not found; {DECIDES}") from error
-    except (TypeError, AttributeError) as error:
-        raise InvalidRecipeError(f"{path}: seed is a whole number, and protocol a table") from error
-    except ValueError as error:
+        return Protocol(seed, protocol.get("split", BY_SUBJECT))
+    except InvalidRecipeError as error:
         raise InvalidRecipeError(f"{path}: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,11 +58,11 @@ def faults_of_folder(folder: Path, device: str = "cpu") -> Iterator[str]:
 
 def faults_of_documents(folder: Path) -> Iterator[str]:
     """Yield what people are to read about a model that was trained here, and cannot."""
-    if (folder / RECIPE).is_file():
-        absent = [name for name in DOCUMENTS if not (folder / name).is_file()]
-        yield from (
-            f"{name}: not found; a model is shipped with its recipe, figures and description" for name in absent
-        )
+    absent: list[str] = []
+    with suppress(PermissionError):  # of a folder that may not be entered the card tells
+        if (folder / RECIPE).is_file():
+            absent = [name for name in DOCUMENTS if not (folder / name).is_file()]
+    yield from (f"{name}: not found; a model is shipped with its recipe, figures and description" for name in absent)
 
 
 def faults_of_parts(folder: Path, table: Mapping[str, Any], device: str) -> list[str]:

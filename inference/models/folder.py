@@ -55,10 +55,14 @@ def load_model(folder: Path, device: str = "cpu", threads: int = 1) -> Model:
     ModelError
         The device is not there, or the runtime refuses the weights.
     """
-    card = read_card(folder)
+    return model_of_films(folder, read_card(folder), Runtime(device, threads))
+
+
+def model_of_films(folder: Path, card: CardFile, runtime: Runtime) -> Model:
+    """Return the model of films of a card; raises as `load_model`."""
     if not isinstance(card.input, InputSection):
         raise InvalidCardError(f"{folder}: input.kind: {card.input.kind}; films are read here")
-    model = opened(folder, card, Runtime(device, threads))
+    model = opened(folder, card, runtime)
     assert isinstance(model, Model)  # noqa: S101 - narrows the type
     return model
 
@@ -145,9 +149,9 @@ def require_file(folder: Path, named: FileSection) -> None:
     DigestMismatchError
         It is another.
     """
-    if not (folder / named.file).is_file():
-        raise MissingWeightsError(f"{named.file}: not found; the card names it")
     try:
+        if not (folder / named.file).is_file():
+            raise MissingWeightsError(f"{named.file}: not found; the card names it")
         found = sha256_of(folder / named.file)
     except OSError as error:
         raise MissingWeightsError(f"{named.file}: cannot be read ({error.strerror})") from error

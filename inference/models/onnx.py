@@ -30,7 +30,7 @@ onnxruntime.disable_telemetry_events()
 Floats = NDArray[np.float32]
 
 INPUT, OUTPUTS = "films", ("logits", "cams", "embedding")
-# Numbers in which a graph takes films, as the runtime calls them.
+# Numbers in which a graph takes films and gives logits, as the runtime calls them.
 TYPES: Mapping[str, type[np.floating[Any]]] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -74,7 +74,7 @@ class OnnxNetwork:
         session = self._started()
         object.__setattr__(self, "session", session)
         self._require_names()
-        self._require_type()
+        self._require_types()
 
     def _started(self) -> onnxruntime.InferenceSession:
         runtime = Runtime(self.device, self.threads)
@@ -110,11 +110,12 @@ class OnnxNetwork:
                 f"and, if it has them, {' and '.join(OUTPUTS[1:])}, or what [weights.names] calls them"
             )
 
-    def _require_type(self) -> None:
-        (taken,) = self.session.get_inputs()
-        if taken.type not in TYPES:
-            rule = "float32, float16 or float64"
-            raise InvalidCardError(f"{self.path.name}: {taken.name}: {taken.type}; the rule is {rule}")
+    def _require_types(self) -> None:
+        # Whole numbers that come out are decisions, of which no score can be made.
+        for each in (*self.session.get_inputs(), self._logits):
+            if each.type not in TYPES:
+                rule = "float32, float16 or float64"
+                raise InvalidCardError(f"{self.path.name}: {each.name}: {each.type}; the rule is {rule}")
 
     @property
     def grid(self) -> Grid | None:
@@ -124,7 +125,7 @@ class OnnxNetwork:
     @property
     def outputs(self) -> int | None:
         """Number of outputs of a film."""
-        (shape,) = [each.shape for each in self.session.get_outputs() if each.name == self._named(OUTPUTS[0])]
+        shape = self._logits.shape
         return shape[1] if len(shape) == 2 and isinstance(shape[1], int) else None
 
     def run(self, films: Floats) -> Outputs:
@@ -152,6 +153,11 @@ class OnnxNetwork:
         """Let the run that a thread waits for, if any, raise before its next operation."""
         if options := self.running.get(thread):
             options.terminate = True
+
+    @property
+    def _logits(self) -> Any:  # noqa: ANN401 - the runtime has no types
+        (logits,) = (each for each in self.session.get_outputs() if each.name == self._named(OUTPUTS[0]))
+        return logits
 
     @property
     def _type(self) -> type[np.floating[Any]]:

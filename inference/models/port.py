@@ -118,10 +118,24 @@ def named_outputs(values: list[Floats], films: int, source: str) -> Outputs:
     """
     if not 1 <= len(values) <= 3:
         raise ValueError(f"{source}: {len(values)} outputs; the rule is logits, maps and embedding in this order")
-    logits = by_film(values[0], films)
+    return of_films(Outputs(*values), films, source)
+
+
+def of_films(outputs: Outputs, films: int, source: str) -> Outputs:
+    """Return outputs with a row for each film; logits may come without an axis for one output or one film.
+
+    Raises
+    ------
+    ValueError
+        An output has not the dimensions of its kind, or another number of rows.
+    """
+    logits = by_film(outputs.logits, films)
     if logits.ndim != 2 or len(logits) != films:
         raise ValueError(f"{source}: logits of shape {logits.shape} for {films} films; the rule is (films, outputs)")
-    return Outputs(logits, *values[1:])
+    for name, given in outputs._asdict().items():
+        if name != "logits" and given is not None and given.shape[:1] != (films,):
+            raise ValueError(f"{source}: {name} of shape {given.shape} for {films} films; each has its own")
+    return outputs._replace(logits=logits)
 
 
 def by_film(logits: Floats, films: int) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.card import CardFile
+from inference.card_rules import faults_of_class_count
 from inference.errors import ModelError
 from inference.models.known_film import faults_of_golden
 from inference.models.model import Classifier
@@ -140,8 +141,13 @@ def faults_of_grid(card: CardFile, taken: Grid | None) -> Iterator[str]:
     lengths = [length for length, own in zip(taken[1:], given[1:], strict=True) if length not in (None, own)]
     if lengths:
         key, own = ("side", given[1]) if len(given) == 3 else ("size", list(given[1:]))
-        shape = " × ".join(str(length) for length in dict.fromkeys(taken[1:]))
-        yield f"input.{key}: {own}, the network takes {shape}"
+        yield f"input.{key}: {own}, the network takes {sides(taken[1:])}"
+
+
+def sides(lengths: Sequence[int | None]) -> str:
+    """Return lengths for people: of a square film its side."""
+    shown = ["any" if length is None else str(length) for length in lengths]
+    return shown[0] if len(shown) == 2 and shown[0] == shown[1] else " × ".join(shown)
 
 
 def faults_of_count(card: CardFile, given: int | None) -> Iterator[str]:
@@ -154,6 +160,8 @@ def faults_of_count(card: CardFile, given: int | None) -> Iterator[str]:
         yield f"output.count: {card.outputs}, the network gives {given}"
     elif max(card.indices) >= given:
         yield f"findings: index {max(card.indices)}; the network gives {given}, so the last is {given - 1}"
+    elif card.outputs is None and card.output.kind == "multi-class":
+        yield from faults_of_class_count(given)
 
 
 def faults_of_outputs(model: Classifier[Any], card: CardFile, given: Outputs) -> Iterator[str]:

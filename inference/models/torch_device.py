@@ -16,6 +16,8 @@ from inference.models.port import Runtime
 
 Floats = NDArray[np.float32]
 
+NO_LOGITS = "logits: {}; the rule is a floating point, since of decisions no score can be made"
+
 
 def started_device(runtime: Runtime) -> torch.device:
     """Return the device that is asked for.

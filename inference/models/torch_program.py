@@ -18,7 +18,7 @@ from inference.card import CardFile
 from inference.card_sections import CLASS_ACTIVATION, GRAD_CAM
 from inference.errors import InvalidCardError
 from inference.models.port import Grid, Outputs, Runtime, named_outputs
-from inference.models.torch_device import failures_named, started_device, tensors_in
+from inference.models.torch_device import NO_LOGITS, failures_named, started_device, tensors_in
 from inference.models.torch_graph import Tapped, batch_of, is_training, tapped
 from inference.serving.cuda import Runner, runner_on
 from inference.serving.lanes import Forward
@@ -55,6 +55,8 @@ class ProgramNetwork:
             raise InvalidCardError(f"{self.source}: takes {self.program.graph_signature.user_inputs}; the rule is one")
         if is_training(self.program):
             raise InvalidCardError(f"{self.source}: exported while in training; call eval() before torch.export")
+        if not self._logits.is_floating_point():
+            raise InvalidCardError(f"{self.source}: {NO_LOGITS.format(self._logits.dtype)}")
         if self.device.type != "cpu":
             move_to_device_pass(self.program, str(self.device))
         tap = self._tapped()
@@ -104,7 +106,7 @@ class ProgramNetwork:
     @property
     def outputs(self) -> int | None:
         """Number of outputs of a film."""
-        shape = self._value(self.program.graph_signature.user_outputs[0]).shape
+        shape = self._logits.shape
         count = shape[1] if len(shape) == 2 else 1 if len(shape) < 2 else None
         return count if isinstance(count, int) else None
 
@@ -157,6 +159,10 @@ class ProgramNetwork:
     @property
     def _input(self) -> Tensor:
         return self._value(self.program.graph_signature.user_inputs[0])
+
+    @property
+    def _logits(self) -> Tensor:
+        return self._value(self.program.graph_signature.user_outputs[0])
 
     def _value(self, name: object) -> Tensor:
         (value,) = [node.meta["val"] for node in self.program.graph.nodes if node.name == name]

@@ -18,7 +18,7 @@ from inference.card import CardFile
 from inference.card_sections import GRAD_CAM
 from inference.errors import InvalidCardError, ModelError
 from inference.models.port import Grid, Outputs, Runtime, named_outputs
-from inference.models.torch_device import failures_named, started_device, tensors_in
+from inference.models.torch_device import NO_LOGITS, failures_named, started_device, tensors_in
 from inference.serving.cuda import Runner, runner_on
 
 Floats = NDArray[np.float32]
@@ -74,4 +74,7 @@ class TorchScriptNetwork:
 
     def _forward(self, films: Tensor) -> Sequence[Tensor]:
         with torch.inference_mode():
-            return tensors_in(self.module(films))
+            given = tensors_in(self.module(films))
+        if given and not given[0].is_floating_point():
+            raise ValueError(NO_LOGITS.format(given[0].dtype))
+        return given

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import statistics
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +21,12 @@ from inference.models.model import Model
 from inference.models.port import Runtime
 from inference.serving.batching import MOST
 from inference.serving.precision import Change, change, fastest_equal
-from inference.serving.recording import write_section
+from inference.serving.recording import require_writable, write_section, writing
 
 Floats = NDArray[np.float32]
 
 EXACT, FASTER = "float32", ("float16", "bfloat16")
+SECTION = "device"
 # Fewer films show a change of one decision in a hundred by luck only.
 LEAST_FILMS = 100
 TRIALS = 20
@@ -89,13 +91,16 @@ def choose_precision(folder: Path, files: Sequence[Path], device: str) -> Chosen
     Raises
     ------
     ModelError
-        The model cannot be loaded, computes in the types of its file, or too few films can be read.
+        The model cannot be loaded, computes in the types of its file, or too few different films can be read; or its
+        card cannot be written.
     """
     card, runtime = read_card(folder), Runtime(device)
+    require_writable(folder, SECTION)  # before minutes are measured for nothing
     exact_model = film_model(folder, card, runtime, EXACT)
-    films = list(tensors(exact_model, files))
+    films = distinct(tensors(exact_model, files))
     if len(films) < LEAST_FILMS:
-        raise ModelError(f"{folder}: {len(films)} films that the model reads; a precision is chosen by {LEAST_FILMS}")
+        rule = f"a precision is chosen by {LEAST_FILMS} that differ"
+        raise ModelError(f"{folder}: {len(films)} films that the model reads; {rule}")
     exact = measured(exact_model, EXACT, films)
     forms = [exact, *(form for name in FASTER if (form := in_precision(folder, card, runtime, name, films)))]
     thresholds = [finding.threshold for finding in exact_model.card.findings]
@@ -103,7 +108,8 @@ def choose_precision(folder: Path, files: Sequence[Path], device: str) -> Chosen
     best = fastest_equal(
         [*sorted(gaining, key=lambda form: form.seconds), exact], lambda form: form.scores, thresholds
     )  # fmt: skip
-    write_precision(folder, card, runtime.kind, best.precision)
+    with writing(folder):
+        write_precision(folder, card, runtime.kind, best.precision)
     changes = {form.precision: change(exact.scores, form.scores, thresholds) for form in forms[1:]}
     speeds = {form.precision: exact.seconds / form.seconds for form in forms[1:]}
     return Chosen(best.precision, len(films), changes, speeds)
@@ -139,6 +145,11 @@ def tensors(model: Model, files: Sequence[Path]) -> Iterator[Floats]:
                 continue
 
 
+def distinct(films: Iterable[Floats]) -> list[Floats]:
+    """Return films without those that an earlier one equals: a copy shows no other decision."""
+    return list({hashlib.sha256(film.tobytes()).digest(): film for film in films}.values())
+
+
 def measured(model: Model, precision: str, films: Sequence[Floats]) -> Form:
     """Return the scores and the speed of a model."""
     batches = [np.stack(films[start : start + MOST]) for start in range(0, len(films), MOST)]
@@ -159,4 +170,4 @@ def write_precision(folder: Path, card: CardFile, kind: str, precision: str) -> 
     lines += [f"memory_mb = {device.memory_mb}"] if device.memory_mb else []
     named = {**{str(key): str(value) for key, value in device.precision.items()}, kind: precision}
     pairs = ", ".join(f'{key} = "{value}"' for key, value in sorted(named.items()))
-    write_section(folder, "device", [*lines, f"precision = {{ {pairs} }}"])
+    write_section(folder, SECTION, [*lines, f"precision = {{ {pairs} }}"])

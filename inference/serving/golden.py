@@ -83,8 +83,13 @@ class Golden:
         return golden
 
     def save(self, path: Path) -> None:
-        """Write the golden film."""
-        with replaced(path) as part, part.open("wb") as file:
+        """Write the golden film, whole or not at all."""
+        with replaced(path) as part:
+            self.write(part)
+
+    def write(self, path: Path) -> None:
+        """Write the golden film as it comes."""
+        with path.open("wb") as file:
             np.savez_compressed(
                 file, tensor=self.tensor, scores=self.scores, peaks=self.peaks, tolerance=np.float64(self.tolerance)
             )

@@ -7,19 +7,25 @@ import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from dicom_node import loading
+from dicom_node.check import run_checks
 from dicom_node.films import Source
+from dicom_node.node import Node
 from inference.errors import ModelError
+from inference.models import load_any
 from inference.models.folder import sha256_of
 from inference.models.model import Model
 from inference.serving.golden import Golden
 from inference.types import Prediction
 from structured_reports.port import Refusal
 from tests.conftest import as_study
-from tests.unit.dicom_node.test_roster import copied, pipeline, table
+from tests.unit.dicom_node.test_roster import copied, pipeline, settings_with, table
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -105,3 +111,51 @@ def test_a_model_that_its_golden_film_took_out_of_work_shuts_out_no_sound_one_of
     assert readings[1].objects
     assert ["twin 1.0.0"] == list(faults)
     assert "golden film: a score differs" in faults["twin 1.0.0"]
+
+
+def test_a_card_that_cannot_be_read_stops_no_other_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = copied(tmp_path, "broken")
+    (broken / "card.toml").unlink()
+    (broken / "card.toml").symlink_to("/proc/self/mem")  # not read, not even for root
+    settings = settings_with(tmp_path, table(broken) + table(copied(tmp_path, "sound")))
+
+    (fault,) = Node(settings).require_models("cpu")
+    passed = run_checks(settings, Console())
+
+    told = capsys.readouterr().out
+    assert f"models.0: {broken}/card.toml: cannot be read (Input/output error)" == fault
+    assert not passed
+    assert re.search(r"fault +model broken on cpu: .*cannot be read", told)
+    assert re.search(r"ok +model sound on cpu: .*golden film is answered", told)
+
+
+def test_what_nobody_foresaw_in_the_loading_of_one_model_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def strange(folder: Path, **more: Any) -> Any:
+        if folder.name == "strange":
+            raise KeyError("7")
+        return load_any(folder, **more)
+
+    monkeypatch.setattr(loading, "load_any", strange)
+    settings = settings_with(tmp_path, table(copied(tmp_path, "strange")) + table(copied(tmp_path, "sound")))
+
+    (fault,) = Node(settings).require_models("cpu")
+    run_checks(settings, Console())
+
+    assert f"models.0: {tmp_path / 'strange'}: unexpected KeyError at " in fault
+    assert re.search(r"ok +model sound on cpu", capsys.readouterr().out)
+
+
+def test_a_model_that_fails_on_its_golden_film_is_one_fault_of_a_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def gone(_: Model) -> str:
+        raise ModelError("the server is gone")
+
+    monkeypatch.setattr(Model, "golden_fault", gone)
+
+    assert not run_checks(settings_with(tmp_path, table(copied(tmp_path, "served"))), Console())
+
+    assert "served 1.0.0, sha256" in (told := capsys.readouterr().out)
+    assert "golden film: the server is gone" in told

@@ -40,6 +40,25 @@ def test_a_number_of_the_input_that_is_none_is_refused(tmp_path: Path, key: str)
         read_card(folder)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"size": [64, 64]}, "input.size: [64, 64]: 3 entries"),
+        ({"size": [64]}, "input.size: [64]: 3 entries"),
+        ({"window": [1.0]}, "input.window: [1.0]: 2 entries"),
+        ({"mean": [0.5, 0.5], "deviation": 1.0, "range": None}, "input.mean: [0.5, 0.5]: 3 entries"),
+    ],
+)
+def test_a_list_that_is_too_short_is_told_with_its_length(tmp_path: Path, changes: dict, said: str) -> None:
+    taken = {"kind": "volume", "modalities": ["CT"], "body_parts": ["CHEST"], "size": [4, 12, 10],
+             "spacing_mm": [5, 2, 2], "window": [-1000, 400], "range": [0, 1]} | changes  # fmt: skip
+    taken = {key: value for key, value in taken.items() if value is not None}
+
+    fault, *_ = faults_of_folder(write_card(graph(tmp_path), "m.onnx", "onnx", TWO, taken))
+
+    assert f"card.toml: {said}" in fault
+
+
 def test_every_fault_says_key_value_and_rule_once(tmp_path: Path) -> None:
     wrong = finding("effusion", {**EFFUSION, "value": "60046007"}, temperature=-1.0, colour="red")
     folder = write_card(graph(tmp_path), "m.onnx", "onnx", [wrong], {**FILM, "channels": 2})

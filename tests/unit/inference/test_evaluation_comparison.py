@@ -16,7 +16,7 @@ from rich.progress import Progress
 from typer.testing import CliRunner
 
 from inference.cli import app
-from inference.errors import MissingDataError
+from inference.errors import InferenceError, MissingDataError, ModelError
 from inference.evaluation import Protocol
 from inference.evaluation.comparison import Compared, Comparison, Contender, contenders_in
 from inference.films import FilmFolder
@@ -52,7 +52,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def contender(model: Model, label: str, network: BrightnessNetwork, protocol: Protocol | None = None) -> Contender:
-    return Contender(label, replace(model, network=network, atlas=None), protocol or Protocol(SEED))
+    return Contender(label, replace(model, network=network, atlas=None), protocol or Protocol(SEED), Path("in") / label)
 
 
 def compared_of(contenders: list[Contender], data: Path) -> Compared:
@@ -164,6 +164,31 @@ def test_a_film_that_one_model_refuses_counts_for_none(model: Model, data: Path)
 def test_one_model_is_no_comparison() -> None:
     with pytest.raises(MissingDataError, match="1 given; a comparison needs 2"):
         contenders_in([DEFAULT_MODEL])
+
+
+def test_every_model_that_cannot_be_compared_is_named(tmp_path: Path) -> None:
+    empty, shuffled = tmp_path / "empty", folder_of(tmp_path / "shuffled", SEED, "week")
+    empty.mkdir()
+
+    with pytest.raises(InferenceError) as raised:
+        contenders_in([DEFAULT_MODEL, empty, shuffled, empty])
+
+    assert [
+        f"{empty / 'card.toml'}: not found; a model folder has a card.toml",
+        f"{shuffled / 'recipe.toml'}: protocol.split: 'week' is none of subject, film",
+    ] == str(raised.value).splitlines()
+
+
+class LostNetwork(BrightnessNetwork):
+    """A server that goes away."""
+
+    def run(self, films: np.ndarray) -> Outputs:
+        raise ModelError("chest on 10.0.0.1:8000: no answer")
+
+
+def test_a_model_that_fails_amid_a_comparison_is_named_by_its_folder(model: Model, data: Path) -> None:
+    with pytest.raises(ModelError, match=r"^in/far: chest on 10\.0\.0\.1:8000: no answer$"):
+        compared_of([contender(model, "near", BrightnessNetwork()), contender(model, "far", LostNetwork())], data)
 
 
 def test_models_of_one_name_are_told_apart() -> None:

@@ -316,6 +316,14 @@ def test_the_ratio_of_variances_is_that_of_two_known_clouds() -> None:
         ("=", "recipe"),
         ("seed = [1]", "seed is a whole number"),
         ("seed = 1\nprotocol = 2", "and protocol a table"),
+        ("seed = true", r"recipe\.toml: seed: True; seed is a whole number"),
+        ("seed = 1.5", r"recipe\.toml: seed: 1\.5; seed is a whole number"),
+        ('seed = "x"', r"recipe\.toml: seed: 'x'; seed is a whole number"),
+        (
+            'seed = 1\n[protocol]\nsplit = "patient"',
+            r"recipe\.toml: protocol\.split: 'patient' is none of subject, film",
+        ),
+        ("seed = 1\n[protocol]\nsplit = [1]", r"recipe\.toml: protocol\.split: \[1\] is none of subject, film"),
     ],
 )
 def test_a_recipe_that_does_not_tell_the_split_is_named(tmp_path: Path, text: str, said: str) -> None:

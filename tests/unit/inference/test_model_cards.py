@@ -244,6 +244,51 @@ def test_classes_that_exclude_each_other_share_one_scale(tmp_path: Path) -> None
     assert pytest.approx(expected, abs=1e-6) == model.scoring.scores(logits)
 
 
+@pytest.mark.parametrize(
+    ("findings", "output"),
+    [([finding()], {}), ([finding(index=0)], {"count": 1}), ([finding(index=0)], {}), ([finding()], {"count": 1})],
+)
+def test_one_output_is_no_class_among_others(tmp_path: Path, findings: list, output: dict) -> None:
+    said = "output.kind: multi-class; of one output each score would be 1"
+    folder = write_card(
+        graph(tmp_path, outputs=1), "m.onnx", "onnx", findings, output={"kind": "multi-class", **output}
+    )
+
+    (fault,) = faults_of_folder(folder)
+
+    assert said in fault
+    with pytest.raises(InvalidCardError, match=said):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("threshold", [0, 0.0, 1, 1.0, True])
+def test_a_threshold_that_divides_no_scores_is_refused(tmp_path: Path, threshold: float) -> None:
+    folder = write_card(graph(tmp_path, outputs=1), "m.onnx", "onnx", [{**finding(), "threshold": threshold}])
+
+    with pytest.raises(InvalidCardError, match=r"findings\.0\.threshold: (0|1|True)[.0]*: Input should be (gr|l)"):
+        read_card(folder)
+
+
+def test_whole_numbers_are_no_logits(tmp_path: Path) -> None:
+    tensor = helper.make_tensor_value_info
+    nodes = [
+        helper.make_node("GlobalMaxPool", ["films"], ["most"]),
+        helper.make_node("Flatten", ["most"], ["flat"]),
+        helper.make_node("Cast", ["flat"], ["logits"], to=TensorProto.INT64),
+    ]
+    made = helper.make_graph(
+        nodes, "ours", [tensor("films", TensorProto.FLOAT, ["n", 3, 64, 64])],
+        [tensor("logits", TensorProto.INT64, ["n", 3])],
+    )  # fmt: skip
+    path = tmp_path / "m.onnx"
+    save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    folder = write_card(tmp_path, "m.onnx", "onnx", [*TWO, finding("other")])
+
+    (fault,) = faults_of_folder(folder)
+
+    assert "m.onnx: logits: tensor(int64); the rule is float32, float16 or float64" in fault
+
+
 def test_probabilities_are_scores_as_they_are() -> None:
     likely = np.array([[0.1, 0.7, 0.2]], np.float32)
     labels = Scoring((1.0,) * 3, (0.0,) * 3, takes_probabilities=True)

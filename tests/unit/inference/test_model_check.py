@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -172,6 +173,46 @@ def test_a_card_that_is_no_toml_is_one_clear_error(folder: Path, content: bytes,
 
     assert said in fault
     assert "card.toml: " in fault
+
+
+def unreadable(folder: Path, name: str) -> None:
+    """Put what the system does not read, not even for root, in the place of a file."""
+    (folder / name).unlink()
+    (folder / name).symlink_to("/proc/self/mem")
+
+
+def test_brackets_without_end_in_a_card_are_one_clear_error(folder: Path) -> None:
+    (folder / "card.toml").write_text("name = " + "[" * 5000, encoding="utf-8")
+
+    (fault,) = faults_of_folder(folder)
+
+    assert "card.toml: no TOML: " in fault
+
+
+@pytest.mark.parametrize("name", ["card.toml", "model.onnx", "atlas.npz"])
+def test_a_file_that_cannot_be_read_is_one_clear_error(folder: Path, clinical_film: Path, name: str) -> None:
+    unreadable(folder, name)
+
+    checked = CliRunner().invoke(app, ["check", str(folder)])
+    read = CliRunner().invoke(app, ["predict", "--model", str(folder), str(clinical_film)])
+
+    assert (1, 1) == (checked.exit_code, len(checked.stdout.splitlines()))
+    assert (2, "") == (read.exit_code, read.stdout)
+    for said in (checked.stdout, read.stderr):
+        assert f"{name}: cannot be read (Input/output error)" in said
+    assert 1 == len(read.stderr.splitlines())
+
+
+def test_a_folder_that_may_not_be_entered_is_one_clear_error(folder: Path, tmp_path: Path) -> None:
+    folder.chmod(0)
+    try:
+        if os.access(folder, os.X_OK):
+            pytest.skip("this user may enter every folder")
+        (fault,) = faults_of_folder(folder)
+    finally:
+        folder.chmod(0o700)
+
+    assert "card.toml: cannot be read (Permission denied)" in fault
 
 
 def test_a_check_that_comes_to_no_end_says_so(folder: Path) -> None:

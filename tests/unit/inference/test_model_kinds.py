@@ -94,6 +94,24 @@ def test_torchscript_answers_as_the_network(tmp_path: Path) -> None:
     assert pytest.approx(given.logits - module.head.bias.detach().numpy(), abs=1e-5) == given.cams.mean((2, 3))
 
 
+class Deciding(Pooled):
+    """Gives the finding that it decides for, not what speaks for each."""
+
+    def forward(self, films):
+        return super().forward(films).argmax(1)
+
+
+@pytest.mark.parametrize("kind", ["torch-export", "torchscript"])
+def test_decisions_of_a_program_are_no_logits(tmp_path: Path, kind: str) -> None:
+    if kind == "torch-export":
+        exported(Deciding(), tmp_path / "m.pt")
+    else:
+        torch.jit.trace(Deciding().eval(), torch.from_numpy(FILMS)).save(tmp_path / "m.pt")
+
+    with pytest.raises(ModelError, match=r"m\.pt: .*logits: torch\.int64; the rule is a floating point"):
+        load_model(write_card(tmp_path, "m.pt", kind, [finding()]))
+
+
 @pytest.mark.parametrize("name", ["m.safetensors", "m.pth"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_state_dictionary_answers_as_the_network(tmp_path: Path, name: str, channels: int) -> None:

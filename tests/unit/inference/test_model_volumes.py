@@ -124,6 +124,16 @@ def test_a_card_of_a_volume_that_cannot_be_is_named(folder: Path, key: str, valu
     assert re.search(said, fault)
 
 
+def test_equal_lengths_of_a_network_are_all_said(tmp_path: Path) -> None:
+    program = torch.export.export(Mean(), (torch.zeros(1, 1, 4, 12, 12),))
+    torch.export.save(program, tmp_path / "m.pt2")
+    write_card(tmp_path, "m.pt2", "torch-export", [finding()], {**VOLUME, "size": [4, 12, 13]})
+
+    (fault,) = faults_of_folder(tmp_path)
+
+    assert "input.size: [4, 12, 13], the network takes 4 × 12 × 12" in fault
+
+
 def test_nothing_is_wrong_with_a_sound_volume_model(folder: Path) -> None:
     assert list(faults_of_folder(folder)) == []
 

@@ -134,6 +134,38 @@ def test_few_films_choose_nothing(tmp_path: Path, films: list[Path]) -> None:
         choose_precision(folder, films, "cpu")
 
 
+def test_copies_of_a_film_are_one_film(tmp_path: Path, films: list[Path]) -> None:
+    folder = sectioned(folder_of(tmp_path, Pooled()))
+    copies = [films[0].with_name(f"copy{number}.png") for number in range(12)]
+    for copy in copies:
+        shutil.copyfile(films[0], copy)
+
+    with pytest.raises(ModelError, match="1 films that the model reads; a precision is chosen by 12 that differ"):
+        choose_precision(folder, copies, "cpu")
+    assert 12 == choose_precision(folder, [*films, *copies], "cpu").films
+
+
+def test_a_card_that_cannot_be_written_is_told_before_anything_is_measured(
+    tmp_path: Path, films: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = sectioned(folder_of(tmp_path, Pooled()))
+    (folder / ".card.toml.part").mkdir()  # in the way, also of root
+    monkeypatch.setattr(choosing, "measured", lambda *_: pytest.fail("measured"))
+
+    result = CliRunner().invoke(app, ["precision", str(folder), str(films[0].parent), "--device", "cpu"])
+
+    assert (2, f"{folder}: cannot be written (Is a directory)\n") == (result.exit_code, result.stderr)
+
+
+def test_a_card_of_another_form_is_told_before_anything_is_measured(
+    tmp_path: Path, films: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "measured", lambda *_: pytest.fail("measured"))
+
+    with pytest.raises(InvalidCardError, match="device: not a section of its own"):
+        choose_precision(folder_of(tmp_path, Pooled()), films, "cpu")
+
+
 def test_the_command_says_what_was_measured(tmp_path: Path, films: list[Path]) -> None:
     folder = sectioned(folder_of(tmp_path, OfItsPrecision()))
     few = CliRunner().invoke(app, ["precision", str(folder), str(films[0]), "--device", "cpu"])

@@ -127,6 +127,38 @@ def test_a_model_folder_is_given_a_golden_film_and_another_one_later(folder: Pat
     assert loaded.golden.mismatch(answer_of(loaded, loaded.golden)) is None
 
 
+@pytest.mark.parametrize("state", ["missing", "altered", "no digest", "no film"])
+def test_a_golden_film_that_is_lost_is_recorded_anew(folder: Path, clinical_film: Path, state: str) -> None:
+    card, known = folder / "card.toml", folder / "known.npz"
+    if state == "missing":
+        known.unlink()
+    elif state == "no digest":
+        card.write_text(card.read_text(encoding="utf-8").replace(sha256_of(known), "?"), encoding="utf-8")
+    else:
+        before = sha256_of(known)
+        known.write_bytes(b"no film")
+        if state == "no film":
+            card.write_text(card.read_text(encoding="utf-8").replace(before, sha256_of(known)), encoding="utf-8")
+
+    result = CliRunner().invoke(app, ["golden", str(folder), str(clinical_film)])
+
+    assert 0 == result.exit_code, result.output
+    assert load_model(folder).golden_fault() is None
+
+
+@pytest.mark.parametrize("name", [".golden.npz.part", ".card.toml.part"])
+def test_a_folder_that_cannot_be_written_is_one_line_and_the_model_stays(
+    folder: Path, clinical_film: Path, name: str
+) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    (folder / name).mkdir()  # in the way, also of root
+
+    result = CliRunner().invoke(app, ["golden", str(folder), str(clinical_film)])
+
+    assert (2, f"{folder}: cannot be written (Is a directory)\n") == (result.exit_code, result.stderr)
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
 def test_a_section_behind_the_golden_one_stays(folder: Path, clinical_film: Path) -> None:
     card = folder / "card.toml"
     text = card.read_text(encoding="utf-8")
