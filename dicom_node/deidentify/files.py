@@ -14,6 +14,7 @@ from dicom_node.deidentify.audit import Kind, leaks
 from dicom_node.deidentify.engine import deidentify
 from dicom_node.deidentify.frame_comments import comments, is_harmless
 from dicom_node.deidentify.image_kinds import is_image
+from dicom_node.deidentify.jpeg_segments import MalformedFrameError
 from dicom_node.deidentify.links import links_of
 from dicom_node.deidentify.person import text_of
 from dicom_node.deidentify.pixel_stream import (
@@ -30,6 +31,7 @@ from dicom_node.deidentify.pseudonyms import Pseudonyms
 from dicom_node.deidentify.reading import blanked, opened, require_length, require_order
 from dicom_node.deidentify.refusal import RefusedError
 from dicom_node.deidentify.rules import PixelRules
+from dicom_node.deidentify.sound_frames import require_sound
 from dicom_node.deidentify.vault import Vault
 from dicom_node.deidentify.verdicts import Acted
 from dicom_node.deidentify.writing import encoded, keep, stands
@@ -82,8 +84,8 @@ class Deidentifier:
         Parameters
         ----------
         source
-            Open and seekable. Of its pixels only a piece is in memory, unless they are deflated, or are compressed and
-            to be blacked out.
+            Open and seekable. Of its pixels only a piece is in memory, or a frame of JPEG, unless they are deflated, or
+            are compressed and to be blacked out.
 
         Raises
         ------
@@ -120,7 +122,7 @@ class Deidentifier:
         if element is not None:
             require_order(source, header, element)
         if element is not None and element.length is None:
-            _require_no_comment(source, element)
+            _require_plain_frames(source, header, element)
         if self.detector and element is not None:
             self._require_no_text(source, header, self.detector)
         result = deidentify(header, profile, self.pseudonyms)
@@ -170,10 +172,16 @@ class Deidentifier:
         return study if _UID.fullmatch(study) else ""
 
 
-def _require_no_comment(source: BinaryIO, element: PixelElement) -> None:
-    told = [one for head in fragment_heads(source, element) for one in comments(head)]
-    if not all(map(is_harmless, told)):
-        raise RefusedError("comment", "a compressed frame carries a comment that no known encoder signs with")
+def _require_plain_frames(source: BinaryIO, header: Dataset, element: PixelElement) -> None:
+    for frame in fragment_heads(source, element):
+        try:
+            is_plain = all(map(is_harmless, comments(frame)))
+            if is_plain:
+                require_sound(frame, header)
+        except MalformedFrameError as error:
+            raise RefusedError("frame", f"a compressed frame may carry more than its image: {error}") from error
+        if not is_plain:
+            raise RefusedError("comment", "a compressed frame carries a comment that no known encoder signs with")
 
 
 def _place(made: Dataset) -> Path:
