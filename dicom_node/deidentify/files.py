@@ -47,6 +47,7 @@ _RETAINED = {
 _MOST_PLACES = 3
 _UID = re.compile(r"(?=.{1,64}$)[0-9]+(?:\.[0-9]+)*")
 _STUDY = Tag("StudyInstanceUID")
+_LEVELS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class Deidentifier:
             source, header = blanked(source, original, element, decision.rectangles)
             element = pixel_element(source, header)
             profile = replace(profile, options=profile.options | {Option.CLEAN_PIXEL_DATA})
+        _uids(original)
         require_length(header, element)
         if element is not None:
             require_order(source, header, element)
@@ -185,16 +187,21 @@ def _require_plain_frames(source: BinaryIO, header: Dataset, element: PixelEleme
 
 
 def _place(made: Dataset) -> Path:
-    """Return the place of an instance under the target.
+    """Return the place of an instance under the target."""
+    study, series, instance = (uid or "unknown" for uid in _uids(made))
+    return Path(text_of(made, "PatientID") or "unknown", study, series, f"{instance}.dcm")
+
+
+def _uids(dataset: Dataset) -> list[str]:
+    """Return the UIDs of study, series and instance; empty where one is absent.
 
     Raises
     ------
     RefusedError
-        A UID that the profile retains is none (PS3.5 9.1): what a sender chose becomes no path.
+        One is none (PS3.5 9.1): what a sender chose becomes no path and gets no pseudonym.
     """
-    uids = {keyword: text_of(made, keyword) for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")}
+    uids = {keyword: text_of(dataset, keyword) for keyword in _LEVELS}
     for keyword, uid in uids.items():
         if uid and not _UID.fullmatch(uid):
             raise RefusedError("malformed", f"{keyword} is not one UID (PS3.5 9.1)")
-    study, series, instance = (uid or "unknown" for uid in uids.values())
-    return Path(text_of(made, "PatientID") or "unknown", study, series, f"{instance}.dcm")
+    return list(uids.values())

@@ -264,6 +264,16 @@ def test_a_retained_uid_that_is_none_becomes_no_path(tmp_path: Path, keyword: st
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])
+@pytest.mark.parametrize("uid", ["GEHEIMRAT.1933", "1.2.a", "1..2", "1." * 32 + "1"])
+def test_a_uid_that_is_none_gets_no_pseudonym(tmp_path: Path, keyword: str, uid: str) -> None:
+    with pytest.raises(RefusedError, match=f"{keyword} is not one UID") as refusal:
+        DEIDENTIFIER.write(changed(**{keyword: uid}), tmp_path)
+
+    assert "malformed" == refusal.value.code
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def test_several_uids_in_the_place_of_one_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="SOPInstanceUID is not one UID"):
         DEIDENTIFIER.write(changed(SOPInstanceUID=["1.2.3", "1.2.4"]), tmp_path)
