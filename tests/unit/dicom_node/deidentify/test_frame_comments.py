@@ -330,6 +330,15 @@ def test_a_scan_that_goes_on_behind_its_last_mcu_is_refused(tmp_path: Path, test
     assert "frame" == refusal_of(more, tmp_path / "more")
 
 
+def test_a_frame_of_twelve_bits_is_decoded_in_silence(
+    tmp_path: Path, test_data: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (path,) = (test_data / "dicom").rglob("CTImage.dcm_JPEGProcess2_4TransferSyntax_1.2.840.10008.1.2.4.51.dcm")
+
+    assert "" == refusal_of(path.read_bytes(), tmp_path)
+    assert "" == capfd.readouterr().err
+
+
 def test_comments_are_told_of_bytes_too() -> None:
     assert [NAME] == list(comments(JPEG + SCAN + COMMENT + END))
     assert not list(comments(encapsulate([b"\0"])))
