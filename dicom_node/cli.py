@@ -22,7 +22,7 @@ from dicom_node.errors import NodeError
 from dicom_node.settings import load_settings
 
 if TYPE_CHECKING:
-    from dicom_node.deidentify.vault import Vault
+    from dicom_node.deidentify.settings import VaultSettings
     from dicom_node.node import Node
 
 app = typer.Typer(
@@ -303,7 +303,7 @@ def deidentify(
 
 @app.command("make-key")
 def make_key(file: Annotated[Path, typer.Argument(help="New file; only its owner can read it.")]) -> None:
-    """Make a random site key for the pseudonyms of `deidentify`. Keep a copy: nothing can make it again."""
+    """Make a random key, of the pseudonyms of `deidentify` or of a vault. Keep a copy: nothing can make it again."""
     from dicom_node.deidentify import keys
 
     keys.make_key(file)
@@ -324,24 +324,27 @@ def reveal(
     """Tell whom or what a pseudonym stands for. Who asked, and why, is on record before the answer."""
     from dicom_node.deidentify import vault_command
 
-    if not vault_command.reveal(_vault(config, data_dir), pseudonym, reason, out):
+    if not vault_command.reveal(_vault(config, data_dir).open_to_ask(), pseudonym, reason, out):
         _fail("the vault has no such pseudonym")
 
 
 @vault.command()
 def rotate(config: Config = None, data_dir: DataDir = None) -> None:
-    """Make a new key and seal everything with it, while the node runs; the former key is kept, those before it go."""
+    """Make a new key and seal everything with it, while the node runs.
+
+    The former key is kept, those before it go that no entry needs. Keep a copy of the file of the keys afterwards.
+    """
     from dicom_node.deidentify import vault_command
 
-    vault_command.rotate(_vault(config, data_dir), out)
+    vault_command.rotate(_vault(config, data_dir).open(), out)
 
 
 @vault.command()
 def log(config: Config = None, data_dir: DataDir = None) -> None:
-    """Show who revealed what, and why."""
+    """Show who revealed what and why, and who rotated the key."""
     from dicom_node.deidentify import vault_command
 
-    vault_command.show_log(_vault(config, data_dir), out)
+    vault_command.show_log(_vault(config, data_dir).open_to_ask(), out)
 
 
 @app.command()
@@ -372,11 +375,11 @@ def _reader(config: Path | None, data_dir: Path | None) -> Node:
     return node
 
 
-def _vault(config: Path | None, data_dir: Path | None) -> Vault:
+def _vault(config: Path | None, data_dir: Path | None) -> VaultSettings:
     settings = load_settings(config, data_dir=data_dir).deidentification
     if settings.vault is None:
         _fail("deidentification.vault: no vault is configured")
-    return settings.vault.open()
+    return settings.vault
 
 
 def _until_stopped() -> None:

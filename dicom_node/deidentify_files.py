@@ -77,8 +77,11 @@ def deidentify_files(
     Raises
     ------
     StartError
-        The target lies within the source, target or list cannot be written, or the source has no file.
+        The target lies within the source or the list within the target, target or list cannot be written, or the
+        source has no file.
     """
+    if refused and refused.resolve().is_relative_to(target.resolve()):
+        raise StartError(f"{refused}: lies within the target; names of files may name patients")
     if target.resolve().is_relative_to(source_of(source).resolve()):
         raise StartError(f"{target}: lies within what is to be de-identified")
     found = files_in(source)

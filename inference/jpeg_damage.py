@@ -19,6 +19,8 @@ DAMAGE = (
     b"Invalid lossless parameters",
     b"Unknown Adobe color transform",
 )
+# GDCM tries its libjpeg of 8 bits first on a stream of 12, which is no fault of the stream.
+TRIED = (b"Unsupported JPEG data precision",)
 LEFT_OVER = re.compile(rb"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
 END = b"\xff\xd9"
 _STANDARD_ERROR = 2
@@ -49,7 +51,7 @@ def is_padding(line: bytes, stream: bytes) -> bool:
 
 @contextmanager
 def standard_error_lines(said: list[bytes]) -> Iterator[None]:
-    """Keep what is written to the standard error of the process, and write it there after all unless it is damage.
+    """Keep what is written to the standard error of the process, and write it there after all but for damage and tries.
 
     OpenCV and GDCM take a damaged JPEG for a sound one, as every decoder here does; that libjpeg writes there what it
     stumbled over is the only sign.
@@ -65,7 +67,7 @@ def standard_error_lines(said: list[bytes]) -> Iterator[None]:
             written.seek(0)
             said += written.readlines()
             with suppress(OSError):  # nobody may read there, and it is no matter of the film
-                os.write(_STANDARD_ERROR, b"".join(line for line in said if not line.startswith(DAMAGE)))
+                os.write(_STANDARD_ERROR, b"".join(line for line in said if not line.startswith(DAMAGE + TRIED)))
 
 
 def standard_error() -> int:

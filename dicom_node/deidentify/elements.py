@@ -32,6 +32,8 @@ _NUMBERING = frozenset({
     "SeriesNumber", "InstanceNumber", "AcquisitionNumber", "ReferencedSeriesNumber", "ReferencedInstanceNumber",
 })  # fmt: skip
 _PERSON = frozenset({"PatientID", "PatientName"})
+_DESIGNATOR = 0x00080102
+_PRIVATE_SCHEME = "99"  # what a private designator begins with (PS3.3 8.2)
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Rules:
         row = self.table.row(int(tag))
         if place.manner is Manner.DUMMY:
             return self._in_dummy(source[tag], row, place)
+        if int(tag) == _DESIGNATOR and self._is_of_a_site(source[tag]):
+            return Verdict(values.replaced(source[tag], self._private_scheme), "coding scheme of a site")
         if row is None:
             return self._outside(source, tag, place)
         code, option = self.profile.action(row)
@@ -188,6 +192,20 @@ class Rules:
         if safety.most_values(int(tag)) < element.VM:
             return Verdict(None, "malformed value")
         return self._by_vr(element, self.types.resolve("X/Z/D", element.keyword, self.sop_class, place.sequence))
+
+    def _is_of_a_site(self, element: DataElement) -> bool:
+        """Return whether a coding scheme is in no table and no maker's; its name may be that of a hospital."""
+        if Option.RETAIN_INSTITUTION_IDENTITY in self.profile.options or names_a_scheme(element):
+            return False
+        return any(
+            not text.startswith(_PRIVATE_SCHEME) or self.identity.has_word_in(text)
+            for text in values.texts(element)
+            if text
+        )
+
+    def _private_scheme(self, designator: str) -> str:
+        code = self.pseudonyms.code("CodingSchemeDesignator", designator, _CODE_LENGTH - len(_PRIVATE_SCHEME))
+        return _PRIVATE_SCHEME + code
 
     def _in_cleaned(self, element: DataElement, place: Place) -> Verdict | None:
         """Return what becomes of a text or a sequence in what is cleaned; None of all else."""

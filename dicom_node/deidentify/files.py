@@ -14,6 +14,7 @@ from dicom_node.deidentify.audit import Kind, leaks
 from dicom_node.deidentify.engine import deidentify
 from dicom_node.deidentify.frame_comments import comments, is_harmless
 from dicom_node.deidentify.image_kinds import is_image
+from dicom_node.deidentify.jpeg_segments import MalformedFrameError
 from dicom_node.deidentify.links import links_of
 from dicom_node.deidentify.person import text_of
 from dicom_node.deidentify.pixel_stream import (
@@ -30,6 +31,7 @@ from dicom_node.deidentify.pseudonyms import Pseudonyms
 from dicom_node.deidentify.reading import blanked, opened, require_length, require_order
 from dicom_node.deidentify.refusal import RefusedError
 from dicom_node.deidentify.rules import PixelRules
+from dicom_node.deidentify.sound_frames import require_sound
 from dicom_node.deidentify.vault import Vault
 from dicom_node.deidentify.verdicts import Acted
 from dicom_node.deidentify.writing import encoded, keep, stands
@@ -45,6 +47,7 @@ _RETAINED = {
 _MOST_PLACES = 3
 _UID = re.compile(r"(?=.{1,64}$)[0-9]+(?:\.[0-9]+)*")
 _STUDY = Tag("StudyInstanceUID")
+_LEVELS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,8 @@ class Deidentifier:
         Parameters
         ----------
         source
-            Open and seekable. Of its pixels only a piece is in memory, unless they are deflated, or are compressed and
-            to be blacked out.
+            Open and seekable. Of its pixels only a piece is in memory, or a frame of JPEG, unless they are deflated, or
+            are compressed and to be blacked out.
 
         Raises
         ------
@@ -116,11 +119,12 @@ class Deidentifier:
             source, header = blanked(source, original, element, decision.rectangles)
             element = pixel_element(source, header)
             profile = replace(profile, options=profile.options | {Option.CLEAN_PIXEL_DATA})
+        _uids(original)
         require_length(header, element)
         if element is not None:
             require_order(source, header, element)
         if element is not None and element.length is None:
-            _require_no_comment(source, element)
+            _require_plain_frames(source, header, element)
         if self.detector and element is not None:
             self._require_no_text(source, header, self.detector)
         result = deidentify(header, profile, self.pseudonyms)
@@ -170,23 +174,34 @@ class Deidentifier:
         return study if _UID.fullmatch(study) else ""
 
 
-def _require_no_comment(source: BinaryIO, element: PixelElement) -> None:
-    told = [one for head in fragment_heads(source, element) for one in comments(head)]
-    if not all(map(is_harmless, told)):
-        raise RefusedError("comment", "a compressed frame carries a comment that no known encoder signs with")
+def _require_plain_frames(source: BinaryIO, header: Dataset, element: PixelElement) -> None:
+    for frame in fragment_heads(source, element):
+        try:
+            is_plain = all(map(is_harmless, comments(frame)))
+            if is_plain:
+                require_sound(frame, header)
+        except MalformedFrameError as error:
+            raise RefusedError("frame", f"a compressed frame may carry more than its image: {error}") from error
+        if not is_plain:
+            raise RefusedError("comment", "a compressed frame carries a comment that no known encoder signs with")
 
 
 def _place(made: Dataset) -> Path:
-    """Return the place of an instance under the target.
+    """Return the place of an instance under the target."""
+    study, series, instance = (uid or "unknown" for uid in _uids(made))
+    return Path(text_of(made, "PatientID") or "unknown", study, series, f"{instance}.dcm")
+
+
+def _uids(dataset: Dataset) -> list[str]:
+    """Return the UIDs of study, series and instance; empty where one is absent.
 
     Raises
     ------
     RefusedError
-        A UID that the profile retains is none (PS3.5 9.1): what a sender chose becomes no path.
+        One is none (PS3.5 9.1): what a sender chose becomes no path and gets no pseudonym.
     """
-    uids = {keyword: text_of(made, keyword) for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")}
+    uids = {keyword: text_of(dataset, keyword) for keyword in _LEVELS}
     for keyword, uid in uids.items():
         if uid and not _UID.fullmatch(uid):
             raise RefusedError("malformed", f"{keyword} is not one UID (PS3.5 9.1)")
-    study, series, instance = (uid or "unknown" for uid in uids.values())
-    return Path(text_of(made, "PatientID") or "unknown", study, series, f"{instance}.dcm")
+    return list(uids.values())

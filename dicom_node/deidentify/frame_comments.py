@@ -15,15 +15,12 @@ from collections.abc import Iterator
 from itertools import islice
 
 from dicom_node.deidentify.codestream import Codestream
+from dicom_node.deidentify.jpeg_segments import SEGMENTS, JpegSegments, MalformedFrameError
+from inference.jpeg_head import END, SCAN
 
 _SOI, _SOC = b"\xff\xd8", b"\xff\x4f"
-_SOS, _EOI = 0xDA, 0xD9
-# Tables, frame and scan headers, restart interval, number of lines, expansion; JPEG-LS: frame header and parameters.
-_JPEG_TABLES = frozenset({*range(0xC0, 0xD0), *range(0xDA, 0xE0), 0xF7, 0xF8}) - {0xC8}
 _J2K_TABLES = frozenset({*range(0x50, 0x54), *range(0x55, 0x64)})
 _SOT, _SOD = 0x90, 0x93
-# A byte FF of a scan is followed by 0 (JPEG), by less than 80 (JPEG-LS), or by the number of a restart.
-_AFTER_SCAN = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
 _END = re.compile(rb"\xff\xd9")
 
 # What encoders sign with: a name and a version, and nothing else.
@@ -47,6 +44,11 @@ def comments(fragment: bytes | Codestream) -> Iterator[bytes]:
     Notes
     -----
     What a decoder needs is left out: JFIF without a thumbnail, the colour transforms of Adobe and JPEG-LS, SPIFF.
+
+    Raises
+    ------
+    MalformedFrameError
+        A JPEG or JPEG-LS frame is not built as its standard says, or a frame has no end.
     """
     stream = fragment if isinstance(fragment, Codestream) else Codestream.of(fragment)
     start = stream.at(0, 2)
@@ -65,30 +67,34 @@ def _rest(stream: Codestream, position: int) -> Iterator[bytes]:
 
 
 def _jpeg(stream: Codestream) -> Iterator[bytes]:
-    position = 2
+    position, segments = 2, JpegSegments()
     while (marker := _marker(stream, position)) is not None:
         at, number = marker
-        if number == _EOI:
-            position = at
-            break
+        if number == END:
+            segments.end()
+            yield from _rest(stream, at)
+            return
         content = _content(stream, at)
         if content is None:
             break
-        if number not in _JPEG_TABLES and not _is_needed(number, content):
-            yield content
         position = at + 2 + len(content)
-        if number == _SOS:
-            position = _found(_AFTER_SCAN, stream, position)
+        if number in SEGMENTS:
+            segments.take(number, content)
+        elif not _is_needed(number, content):
+            yield content
+        if number == SCAN:
+            position = segments.scan_end(stream, position)
     yield from _rest(stream, position)
+    raise MalformedFrameError("no end of the image")
 
 
 def _j2k(stream: Codestream) -> Iterator[bytes]:
     position, part, length = 2, 0, 0
     while (marker := _marker(stream, position)) is not None:
         at, number = marker
-        if number == _EOI:
-            position = at
-            break
+        if number == END:
+            yield from _rest(stream, at)
+            return
         if number == _SOD and length >= at - part:
             position = part + length
             continue
@@ -104,6 +110,7 @@ def _j2k(stream: Codestream) -> Iterator[bytes]:
             yield content
         position = at + 2 + len(content)
     yield from _rest(stream, position)
+    raise MalformedFrameError("no end of the image")
 
 
 def _marker(stream: Codestream, position: int) -> tuple[int, int] | None:
@@ -116,9 +123,10 @@ def _marker(stream: Codestream, position: int) -> tuple[int, int] | None:
 
 
 def _content(stream: Codestream, position: int) -> bytes | None:
-    head = stream.at(position, 2)
-    length = int.from_bytes(head, "big")
-    return stream.at(position + 2, length - 2) if len(head) == 2 and length >= 2 else None
+    """Return the content of a segment; None where the frame ends within it."""
+    length = int.from_bytes(stream.at(position, 2), "big")
+    content = stream.at(position + 2, length - 2) if length >= 2 else b""
+    return content if len(content) == length - 2 else None
 
 
 def _found(pattern: re.Pattern[bytes], stream: Codestream, position: int) -> int:

@@ -98,6 +98,12 @@ class Identity:
         lower = text.casefold()
         return any(_stands_alone(phrase, lower) for phrase in self.phrases)
 
+    def has_word_in(self, text: str) -> bool:
+        """Return whether a text without spaces holds a word of the phrases, alone or within another."""
+        lower = text.casefold()
+        shared = (word for phrase in self.phrases for word in words(phrase) if len(word) >= _SHORTEST_PHRASE)
+        return any(word in lower for word in shared)
+
     def _in_part(self, said: frozenset[str]) -> bool:
         """Return whether a word is an identifying one but for diacritics or digits, or holds signs of a name."""
         for word in said:

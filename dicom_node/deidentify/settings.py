@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from dicom_node.deidentify.files import Deidentifier
 from dicom_node.deidentify.keyring import Keyring
-from dicom_node.deidentify.keys import site_key
+from dicom_node.deidentify.keys import VARIABLE, site_key
 from dicom_node.deidentify.pixel_text import TextDetector
 from dicom_node.deidentify.profile import Option, Profile
 from dicom_node.deidentify.pseudonyms import Pseudonyms
@@ -42,8 +42,14 @@ class VaultSettings(Section):
         SettingsError
             A key is missing or weak.
         StartError
-            The database cannot be used.
+            The database cannot be used, or rows are sealed with a key that is not among the keys.
         """
+        vault = self.open_to_ask()
+        vault.require_keys()
+        return vault
+
+    def open_to_ask(self) -> Vault:
+        """Return the vault, also where some of its rows cannot be opened; raises as `open` for all else."""
         keyring = Keyring(self.keys)
         keyring.keys()  # before a database is made
         return Vault(open_database(self.database, setting="deidentification.vault.database"), keyring)
@@ -86,6 +92,13 @@ class DeidentificationSettings(Section):
         vault = self.vault.model_copy(update={"database": f"sqlite:///{folder / 'vault.db'}"})
         return self.model_copy(update={"vault": vault})
 
+    def _site_key(self, path: Path | None) -> bytes:
+        """Return the key of the pseudonyms; both kinds of file look alike, and a rotation would drop this one."""
+        key = site_key(path)
+        if self.vault and key in Keyring(self.vault.keys).keys().values():
+            raise SettingsError(f"{path or VARIABLE}: is a key of the vault; pseudonyms need a key of their own")
+        return key
+
     def require_profile(self, name: str) -> None:
         """Raise where there is no such profile.
 
@@ -108,12 +121,13 @@ class DeidentificationSettings(Section):
         Raises
         ------
         SettingsError
-            There is no such profile, no key or a weak one, or the rules for pixels are wrong.
+            There is no such profile, no key or a weak one, the key is one of the vault, or the rules for pixels are
+            wrong.
         """
         self.require_profile(profile)
         return Deidentifier(
             Profile(profile, frozenset(self.profiles[profile])),
-            Pseudonyms(site_key(key or self.site_key)),
+            Pseudonyms(self._site_key(key or self.site_key)),
             load_rules(self.pixel_rules) if self.pixel_rules else PixelRules(),
             detector=TextDetector() if self.look_for_text else None,
         )

@@ -77,7 +77,7 @@ class Link(NamedTuple):
 
 
 class Access(NamedTuple):
-    """Somebody opened entries: when (seconds since the epoch), who, which pseudonym, why, how many were found."""
+    """Somebody asked: when (seconds since the epoch), who, for which pseudonym, why, how many rows were opened."""
 
     at: float
     who: str
@@ -116,7 +116,7 @@ class Vault:
         Raises
         ------
         VaultError
-            The database cannot be written.
+            The database cannot be written, or rows are sealed with a key that is not there.
         """
         new = [link for link in links if (link.kind, link.pseudonym) not in self._kept]
         if not new:
@@ -125,6 +125,7 @@ class Vault:
         try:
             with writing(self.database) as connection:
                 _lock(connection, "ROW EXCLUSIVE")
+                self._require_keys(connection)
                 # Sealed under the lock: with keys read before it, the one that is used could be dropped meanwhile.
                 rows = [self._row(link) for link in new]
                 connection.execute(insert(_entry).on_conflict_do_nothing(), rows)
@@ -133,6 +134,21 @@ class Vault:
         self._kept |= dict.fromkeys((link.kind, link.pseudonym) for link in new)
         while len(self._kept) > _REMEMBERED:
             self._kept.pop(next(iter(self._kept)))
+
+    def require_keys(self) -> None:
+        """Raise where rows are sealed with keys that are not among the keys: what is sealed then is under others.
+
+        Raises
+        ------
+        VaultError
+            With the names of the keys; or the database cannot be used.
+        """
+        try:
+            with writing(self.database) as connection:
+                _lock(connection, "ROW EXCLUSIVE")
+                self._require_keys(connection)
+        except sa.exc.SQLAlchemyError as error:
+            raise VaultError(f"vault: {_said(error)}") from error
 
     def reveal(self, pseudonym: str, *, who: str, reason: str) -> tuple[Link, ...]:
         """Return what a pseudonym stands for, none if nothing; that it was asked is on record before.
@@ -143,11 +159,23 @@ class Vault:
             The key of the row is not there, or the row was altered.
         """
         query = sa.select(_entry).where(_entry.c.pseudonym == pseudonym).order_by(_entry.c.kind)
-        with writing(self.database) as connection:
+        number = self.record(pseudonym, who=who, reason=reason)
+        with self.database.connect() as connection:
             rows = connection.execute(query).all()
-            told = {"at": time.time(), "who": who, "what": pseudonym, "reason": reason, "found": len(rows)}
-            connection.execute(sa.insert(_access).values(told))
-        return tuple(self._opened(row) for row in rows)
+        links = tuple(self._opened(row) for row in rows)
+        self.record_found(number, len(links))
+        return links
+
+    def record(self, what: str, *, who: str, reason: str) -> int:
+        """Put on record that somebody begins to open rows, none so far; returns the number of the line."""
+        told = {"at": time.time(), "who": who, "what": what, "reason": reason, "found": 0}
+        with writing(self.database) as connection:
+            return int(connection.execute(sa.insert(_access).values(told).returning(_access.c.id)).scalar_one())
+
+    def record_found(self, number: int, found: int) -> None:
+        """Add to a line of the record how many rows were opened."""
+        with writing(self.database) as connection:
+            connection.execute(sa.update(_access).where(_access.c.id == number).values(found=found))
 
     def rotate(self) -> int:
         """Seal every row under the first key that is not; returns how many. Whoever uses the vault meanwhile may.
@@ -184,6 +212,14 @@ class Vault:
         columns = [_access.c[name] for name in Access._fields]
         with self.database.connect() as connection:
             return tuple(Access(*row) for row in connection.execute(sa.select(*columns).order_by(_access.c.id)))
+
+    def _require_keys(self, connection: sa.Connection) -> None:
+        if missing := sorted(_used(connection) - self.keyring.keys().keys()):
+            verb = "is" if len(missing) == 1 else "are"
+            raise VaultError(
+                f"vault: rows are sealed with {', '.join(missing)}, which {verb} not among the keys: "
+                "put back what is missing, or name another database"
+            )
 
     def _batches(self) -> Iterator[list[sa.Row[tuple[str, str, str, bytes]]]]:
         first = next(iter(self.keyring.keys()))
@@ -224,7 +260,13 @@ class Vault:
 
 
 def _used(connection: sa.Connection) -> frozenset[str]:
-    return frozenset(connection.execute(sa.select(_entry.c.key).distinct()).scalars())
+    """Return the names of the keys of all rows, one look into the index for each: `DISTINCT` would read all of it."""
+    found: list[str] = []
+    while name := connection.execute(
+        sa.select(sa.func.min(_entry.c.key)).where(_entry.c.key > "".join(found[-1:]))
+    ).scalar():
+        found.append(name)
+    return frozenset(found)
 
 
 def _lock(connection: sa.Connection, mode: str) -> None:

@@ -12,6 +12,9 @@ from rich.table import Table
 from dicom_node.deidentify.vault import Vault
 from dicom_node.errors import NothingToDoError
 
+# What the log calls it, in the place of a pseudonym.
+_ROTATION = "rotate"
+
 
 def reveal(vault: Vault, pseudonym: str, reason: str, console: Console) -> bool:
     """Print what a pseudonym stands for; returns whether the vault has it.
@@ -33,16 +36,23 @@ def reveal(vault: Vault, pseudonym: str, reason: str, console: Console) -> bool:
 
 
 def rotate(vault: Vault, console: Console) -> None:
-    """Seal everything under a new first key; of the keys before, those that no row needs are dropped."""
+    """Seal everything under a new first key, and put that on record.
+
+    Of the keys before, the former one is kept; those that no row needs are dropped.
+    """
     keyring = vault.keyring
+    number = vault.record(_ROTATION, who=_who(), reason="a new key")
     if keyring.path is not None:
         vault.renew_key()
     sealed = vault.rotate()
+    vault.record_found(number, sealed)
     console.print(f"{sealed} entries sealed anew with the key {next(iter(keyring.keys()))}")
+    if keyring.path is not None:
+        console.print(f"{keyring.path} is another one now: keep it secret, and keep a copy", markup=False)
 
 
 def show_log(vault: Vault, console: Console) -> None:
-    """Print every access, the first first."""
+    """Print every access and rotation, the first first."""
     table = Table("when", "who", "what", "why", "found")
     for one in vault.accesses():
         when = datetime.fromtimestamp(one.at, tz=UTC).astimezone().isoformat(timespec="seconds")

@@ -236,3 +236,13 @@ def test_a_target_in_the_folder_that_a_dicomdir_stands_for_is_refused(tmp_path: 
     with pytest.raises(StartError, match="lies within"):
         run(source / "DICOMDIR", source / "out")
     assert 1 == run(source / "DICOMDIR", tmp_path / "out").written
+
+
+@pytest.mark.parametrize("place", ["out/refused.tsv", "out/reports/refused.tsv", "elsewhere/../out/refused.tsv"])
+def test_a_list_of_refused_files_within_the_target_is_refused_before_any_work(
+    tmp_path: Path, source: Path, place: str
+) -> None:
+    with pytest.raises(StartError, match="lies within the target"):
+        run(source, tmp_path / "out", tmp_path / place)
+
+    assert not (tmp_path / "out").exists()

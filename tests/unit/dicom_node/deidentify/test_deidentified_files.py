@@ -17,6 +17,7 @@ from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
+from pydicom.pixels import get_encoder
 from pydicom.tag import Tag
 from pydicom.uid import (
     CTImageStorage,
@@ -74,7 +75,11 @@ def test_pixels_are_kept_byte_for_byte_and_nothing_of_the_person(tmp_path: Path,
 
 
 def test_encapsulated_frames_are_kept_byte_for_byte(tmp_path: Path) -> None:
-    frames = encapsulate([b"\xff\xd8" + bytes(50), b"\xff\xd8" + bytes(70)])
+    frame = get_encoder(JPEGLSLossless).encode(
+        PIXELS, rows=16, columns=12, samples_per_pixel=1, photometric_interpretation="MONOCHROME2",
+        bits_allocated=16, bits_stored=12, pixel_representation=0, number_of_frames=1,
+    )  # fmt: skip
+    frames = encapsulate([frame, frame])
     written = DEIDENTIFIER.write(io.BytesIO(slice_of(syntax=JPEGLSLossless, pixels=frames)), tmp_path)
 
     assert pydicom.dcmread(tmp_path / written.path).PixelData == frames
@@ -254,6 +259,16 @@ def test_a_retained_uid_that_is_none_becomes_no_path(tmp_path: Path, keyword: st
 
     with pytest.raises(RefusedError) as refusal:
         retaining.write(changed(**{keyword: uid}), target)
+
+    assert "malformed" == refusal.value.code
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])
+@pytest.mark.parametrize("uid", ["GEHEIMRAT.1933", "1.2.a", "1..2", "1." * 32 + "1"])
+def test_a_uid_that_is_none_gets_no_pseudonym(tmp_path: Path, keyword: str, uid: str) -> None:
+    with pytest.raises(RefusedError, match=f"{keyword} is not one UID") as refusal:
+        DEIDENTIFIER.write(changed(**{keyword: uid}), tmp_path)
 
     assert "malformed" == refusal.value.code
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]

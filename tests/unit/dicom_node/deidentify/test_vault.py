@@ -22,7 +22,7 @@ from dicom_node.deidentify import vault_command
 from dicom_node.deidentify.keyring import VARIABLE, Keyring
 from dicom_node.deidentify.keys import make_key
 from dicom_node.deidentify.refusal import RefusedError
-from dicom_node.deidentify.settings import VaultSettings
+from dicom_node.deidentify.settings import DeidentificationSettings, VaultSettings
 from dicom_node.deidentify.vault import Link, Vault, VaultError
 from dicom_node.errors import SettingsError, StartError
 from dicom_node.ledger.database import open_database
@@ -114,7 +114,66 @@ def test_a_question_that_cannot_be_answered_is_on_record_too(tmp_path: Path, vau
     with pytest.raises(VaultError):
         asked(other, "PAAAA")
 
-    assert ["PAAAA"] == [one.what for one in vault.accesses()]
+    assert [("PAAAA", 0)] == [(one.what, one.found) for one in vault.accesses()]
+
+
+def test_a_vault_whose_rows_need_another_key_is_not_opened(tmp_path: Path, vault: Vault) -> None:
+    vault.keep([PERSON])
+    (name,) = vault.keyring.keys()
+    make_key(tmp_path / "other.keys")
+    other = VaultSettings(database=f"sqlite:///{tmp_path / 'vault.db'}", keys=tmp_path / "other.keys")
+
+    for use in (other.open, other.require):
+        with pytest.raises(StartError, match=f"sealed with {name}, which is not among the keys"):
+            use()
+    assert () == asked(other.open_to_ask(), "PBBBB")
+
+
+def test_a_vault_is_opened_with_the_keys_that_its_rows_need_and_others(
+    tmp_path: Path, vault: Vault, keys: Path
+) -> None:
+    at_hand = VaultSettings(database=f"sqlite:///{tmp_path / 'vault.db'}", keys=keys)
+    at_hand.require()
+    vault.keep([PERSON])
+    vault.keyring.renew()
+    at_hand.require()
+    vault.keep([STUDY])
+
+    assert 2 == len(vault.used_keys())
+    assert (PERSON,) == asked(at_hand.open(), "PAAAA")
+
+
+def test_nothing_is_sealed_under_another_key_where_the_file_is_changed_meanwhile(vault: Vault, keys: Path) -> None:
+    vault.keep([PERSON])
+    keys.unlink()
+    make_key(keys)
+
+    with pytest.raises(VaultError, match="not among the keys"):
+        vault.keep([STUDY])
+    assert 1 == len(vault.used_keys())
+
+
+def test_a_rotation_is_on_record_and_says_what_to_keep(vault: Vault, keys: Path) -> None:
+    vault.keep([PERSON, STUDY])
+    said = io.StringIO()
+    vault_command.rotate(vault, Console(file=said, width=400))
+
+    (told,) = vault.accesses()
+    assert ("rotate", 2) == (told.what, told.found)
+    assert f"{keys} is another one now: keep it secret, and keep a copy" in said.getvalue()
+
+
+def test_a_rotation_keeps_the_former_key_and_drops_those_before_that_no_row_needs(vault: Vault) -> None:
+    vault.keep([PERSON])
+    (first,) = vault.keyring.keys()
+    vault_command.rotate(vault, Console(file=io.StringIO()))
+    second, former = vault.keyring.keys()
+    vault_command.rotate(vault, Console(file=io.StringIO()))
+
+    assert first == former
+    names = list(vault.keyring.keys())
+    assert second == names[1]
+    assert first not in names
 
 
 def test_who_asked_is_the_account_whatever_the_environment_says(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,6 +289,16 @@ def test_keys_come_from_the_environment_where_no_file_is_named(monkeypatch: pyte
     monkeypatch.delenv(VARIABLE)
     with pytest.raises(SettingsError, match="no key of the vault"):
         Keyring(None).keys()
+
+
+def test_a_key_of_the_vault_makes_no_pseudonyms(tmp_path: Path, keys: Path) -> None:
+    vault = VaultSettings(database=f"sqlite:///{tmp_path / 'vault.db'}", keys=keys)
+    make_key(tmp_path / "site.key")
+    settings = DeidentificationSettings(vault=vault, site_key=tmp_path / "site.key")
+
+    assert settings.deidentifier("basic")
+    with pytest.raises(SettingsError, match=r"vault\.keys: is a key of the vault"):
+        settings.deidentifier("basic", keys)
 
 
 def test_without_a_key_no_database_is_made(tmp_path: Path) -> None:
