@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from inference.card import CardFile
 from inference.errors import InvalidCardError, ModelError
 from inference.models.onnx_tensors import has_external_data
-from inference.models.port import Grid, Outputs, Runtime, by_film
+from inference.models.port import Grid, Outputs, Runtime, of_films
 
 # Since 1.29 the runtime keeps a device identifier and events about its models in the home folder, and sends them
 # to its maker. Read once, when it is imported: nothing is created, kept or sent
@@ -134,7 +134,7 @@ class OnnxNetwork:
         Raises
         ------
         ModelError
-            The runtime fails: memory, driver, or a graph that does not take the batch.
+            The runtime fails: memory, driver, or a graph that does not take the batch or has not a row for each film.
         """
         given = {key: self._named(key) for key in OUTPUTS if self._named(key) in self._graph_outputs}
         batch = {self._named(INPUT): films.astype(self._type, copy=False)}
@@ -147,7 +147,10 @@ class OnnxNetwork:
             raise ModelError(f"{self.path.name}: ONNX Runtime failed on {self.device}: {said}") from error
         finally:
             del self.running[get_ident()]
-        return outputs._replace(logits=by_film(outputs.logits, len(films)))
+        try:
+            return of_films(outputs, len(films), self.path.name)
+        except ValueError as error:
+            raise ModelError(str(error)) from error
 
     def end(self, thread: int) -> None:
         """Let the run that a thread waits for, if any, raise before its next operation."""

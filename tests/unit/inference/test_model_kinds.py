@@ -148,6 +148,22 @@ def test_onnx_from_elsewhere_answers_under_its_own_names(tmp_path: Path) -> None
         load_model(write_card(tmp_path, "m.onnx", "onnx", TWO))
 
 
+class Doubled(Pooled):
+    """Answers each film twice."""
+
+    def forward(self, films: torch.Tensor) -> torch.Tensor:
+        return super().forward(films).repeat(2, 1)
+
+
+def test_a_graph_that_answers_more_films_than_it_was_asked_is_refused(tmp_path: Path) -> None:
+    torch.onnx.export(Doubled().eval(), (torch.zeros(2, 3, 64, 64),), tmp_path / "m.onnx", input_names=["films"],
+                      output_names=["logits"], dynamo=True, verbose=False, external_data=False,
+                      dynamic_shapes=({0: torch.export.Dim("films", min=1)},))  # fmt: skip
+
+    with pytest.raises(ModelError, match=r"m.onnx: logits of shape \(2, 2\) for 1 films"):
+        load_model(write_card(tmp_path, "m.onnx", "onnx", TWO))
+
+
 @pytest.mark.parametrize("explanation", [CLASS_ACTIVATION, GRAD_CAM], ids=["exact", "gradients"])
 def test_where_the_head_is_linear_both_methods_give_one_map(tmp_path: Path, explanation: dict) -> None:
     module = Pooled()
