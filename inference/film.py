@@ -14,7 +14,7 @@ from pydicom.errors import BytesLengthException
 from pydicom.multival import MultiValue
 
 from inference.decoding import stored_values
-from inference.errors import UnreadablePixelsError, UnsuitableFilmError
+from inference.errors import UNREADABLE, UnreadablePixelsError, UnsuitableFilmError
 from inference.grayscale import displayed, padding_mask
 from inference.guard import Guard
 from inference.image_pixel import require_size
@@ -92,8 +92,8 @@ def read_film(path: Path, guard: Guard | None = None) -> Radiograph:
     Raises
     ------
     FilmError
-        As `to_radiograph`; the refusal of the guard; also a file that is none of the three, or cannot be opened
-        (`format`).
+        As `to_radiograph`; the refusal of the guard; also a file that is none of the three (`format`), or
+        cannot be opened (`unreadable`).
     """
     content = content_of(path)
     if content.startswith(tuple(SIGNATURES)):
@@ -115,11 +115,11 @@ def require_accepted(dataset: Dataset, guard: Guard) -> None:
 
 
 def content_of(path: Path) -> bytes:
-    """Return the bytes of a file; raises UnreadablePixelsError where it cannot be opened (`format`)."""
+    """Return the bytes of a file; raises UnreadablePixelsError where it cannot be opened (`unreadable`)."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UnreadablePixelsError("format", f"file: {error.strerror}") from error
+        raise UnreadablePixelsError(UNREADABLE, f"file: {error.strerror}") from error
 
 
 def data_set(content: bytes) -> Dataset:
