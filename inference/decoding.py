@@ -107,7 +107,7 @@ def decoded(dataset: Dataset, syntax: UID) -> StoredValues:
     """Return what the decoder of a transfer syntax makes of the pixel data, checked against the header."""
     try:
         values = plugin_values(dataset, syntax)
-    except (KeyboardInterrupt, SystemExit, FilmError):
+    except (KeyboardInterrupt, SystemExit, MemoryError, FilmError):
         raise
     except DamageError as error:
         raise UnreadablePixelsError("pixels", f"PixelData: {error}") from error

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
 from pydicom.multival import MultiValue
 
 from inference.decoding import stored_values
-from inference.errors import UNREADABLE, UnreadablePixelsError, UnsuitableFilmError
+from inference.deflated import read_instance
+from inference.errors import UNREADABLE, FilmError, UnreadablePixelsError, UnsuitableFilmError
 from inference.grayscale import displayed, padding_mask
 from inference.guard import Guard
 from inference.image_pixel import require_size
@@ -123,10 +123,18 @@ def content_of(path: Path) -> bytes:
 
 
 def data_set(content: bytes) -> Dataset:
-    """Return the data set in the bytes of a DICOM file, also of one without preamble."""
+    """Return the data set in the bytes of a DICOM file, also of one without preamble.
+
+    Raises
+    ------
+    FilmError
+        It is none (`format`), or inflates to more than an image has bytes (`pixels`).
+    """
     try:
-        dataset = dcmread(BytesIO(content), force=True)
+        dataset = read_instance(BytesIO(content), force=True)
         is_image = "PixelData" in dataset or "SOPClassUID" in dataset
+    except (FilmError, MemoryError):
+        raise
     except Exception as error:  # the parser raises anything on bytes that are not DICOM
         raise UnreadablePixelsError("format", f"file: no DICOM, PNG or JPEG ({type(error).__name__})") from error
     if not is_image:
