@@ -23,7 +23,7 @@ REASONS: Mapping[str, Code] = MappingProxyType(
     {
         "deadline": EXPIRED,
         **dict.fromkeys(("failed", "hang", "not-finite", "not-probable"), EQUIPMENT),
-        **dict.fromkeys(("pixels", "decoder", "frames", "geometry", "orientation", "header"), FORMAT),
+        **dict.fromkeys(("pixels", "decoder", "frames", "geometry", "orientation", "header", "units"), FORMAT),
         **dict.fromkeys(
             (
                 "no-model",
