@@ -20,7 +20,7 @@ from dicom_node.deidentify.projection import projection
 from dicom_node.preprocess.decoders import Decoders
 from inference.deflated import read_instance
 from inference.errors import FilmError
-from inference.film import display_pixels, require_readable_size, to_radiograph
+from inference.film import display_pixels, require_film, to_radiograph
 from inference.guard import Guard
 from inference.preprocessing import PreparedFilm, Preprocessing
 from inference.projection import allowed_attributes
@@ -56,7 +56,7 @@ def open_film(path: Path, judge: Judge) -> Film | Refusal:
         header = read_instance(path, stop_before_pixels=True)
         if refused := judge.guard.refusal(allowed_attributes(projection(header))):
             raise refused
-        require_readable_size(header)
+        require_film(header)
         radiograph = to_radiograph(projection(read_instance(path)))
         return Film(judge.preprocessing.prepare(radiograph), display_pixels(radiograph))
     except FilmError as error:

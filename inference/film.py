@@ -34,6 +34,12 @@ HEADER_FAULTS = (
     BytesLengthException,
 )
 
+# Spacing of the patient and of the detector, mm; without them what other elements say of the form of a pixel.
+SPACINGS = ("PixelSpacing", "ImagerPixelSpacing")
+ASPECTS = ("NominalScannedPixelSpacing", "PixelAspectRatio")
+# Part by which height and width of a pixel may differ.
+SQUARE_TOLERANCE = 0.02
+
 
 def to_radiograph(dataset: Dataset) -> Radiograph:
     """Return the image of a data set as a display shows it, without identity.
@@ -61,6 +67,28 @@ def header_fault(part: str, error: Exception) -> UnreadablePixelsError:
     """Return the refusal of an image, a slice or the like for what an element of it raised."""
     reason = f"header: an element of {part} has a form that the standard excludes ({type(error).__name__})"
     return UnreadablePixelsError("pixels", reason)
+
+
+def require_film(dataset: Dataset) -> None:
+    """Raise by a header for an image that is no film: as `require_readable_size`; pixels not square (`geometry`).
+
+    A model sees rows and columns alone: a chest of pixels twice as high as wide is to it one of another shape.
+    """
+    require_readable_size(dataset)
+    try:
+        require_square_pixels(dataset)
+    except HEADER_FAULTS as error:
+        raise header_fault("the image", error) from error
+
+
+def require_square_pixels(dataset: Dataset) -> None:
+    """Raise for pixels that are not square by the first element that says how high and how wide they are."""
+    for keyword in (*SPACINGS, *ASPECTS):
+        if pair := positive_pair(dataset, keyword):
+            if abs(pair[0] / pair[1] - 1.0) > SQUARE_TOLERANCE:
+                reason = f"{keyword}: {pair[0]:g} and {pair[1]:g}; pixels of a film are square (PS3.3 C.7.6.3.1.7)"
+                raise UnsuitableFilmError("geometry", reason)
+            return
 
 
 def require_readable_size(dataset: Dataset) -> None:
@@ -92,8 +120,8 @@ def read_film(path: Path, guard: Guard | None = None) -> Radiograph:
     Raises
     ------
     FilmError
-        As `to_radiograph`; the refusal of the guard; also a file that is none of the three (`format`), or
-        cannot be opened (`unreadable`).
+        As `to_radiograph`; the refusal of the guard; pixels that are not square (`geometry`); also a file that is none
+        of the three (`format`), or cannot be opened (`unreadable`).
     """
     content = content_of(path)
     if content.startswith(tuple(SIGNATURES)):
@@ -101,6 +129,7 @@ def read_film(path: Path, guard: Guard | None = None) -> Radiograph:
     dataset = data_set(content)
     if guard is not None:
         require_accepted(dataset, guard)
+    require_film(dataset)
     return to_radiograph(dataset)
 
 
@@ -150,8 +179,12 @@ def display_pixels(radiograph: Radiograph) -> NDArray[np.uint8]:
 
 def spacing_of(dataset: Dataset) -> tuple[float, float] | None:
     """Return row and column spacing in mm, of the patient before that of the detector, None without."""
-    for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
-        spacing = dataset.get(keyword)
-        if isinstance(spacing, MultiValue) and len(spacing) == 2 and min(map(float, spacing)) > 0.0:
-            return float(spacing[0]), float(spacing[1])
+    return next((pair for keyword in SPACINGS if (pair := positive_pair(dataset, keyword))), None)
+
+
+def positive_pair(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
+    """Return the two numbers of an element, None where they are not two, or not above zero."""
+    value = dataset.get(keyword)
+    if isinstance(value, MultiValue) and len(value) == 2 and min(map(float, value)) > 0.0:
+        return float(value[0]), float(value[1])
     return None
