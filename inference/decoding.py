@@ -57,7 +57,7 @@ DECODERS: Mapping[UID, str] = {
     **dict.fromkeys(NATIVE, ""),
     RLELossless: "pylibjpeg",
     JPEGBaseline8Bit: "pillow",
-    JPEGExtended12Bit: "pillow",
+    JPEGExtended12Bit: "",  # none of pydicom's decodes twelve bits: see twelve_bit.py
     JPEGLossless: "gdcm",
     JPEGLosslessSV1: "gdcm",
     JPEGLSLossless: "pyjpegls",

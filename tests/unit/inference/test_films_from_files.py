@@ -66,6 +66,13 @@ def test_twelve_bit_jpeg_is_close_to_the_lossless_form_of_the_same_film(dicom_fi
     assert np.abs(lossy.pixels - lossless.pixels).mean() < 0.005
 
 
+def test_what_a_twelve_bit_jpeg_overshoots_stays_the_lightest_or_darkest(dicom_files: Path) -> None:
+    lossy = stored_values(pydicom.dcmread(dicom_files / "radiograph" / "RG3_JPLY.dcm")).astype(int)
+    lossless = stored_values(pydicom.dcmread(dicom_files / "radiograph" / "RG3_J2KR.dcm")).astype(int)
+
+    assert np.abs(lossy - lossless).max() < 100
+
+
 @pytest.mark.parametrize(
     ("elements", "said"),
     [
