@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
 
 from dicom_node.deidentify.projection import projection
 from dicom_node.preprocess.decoders import Decoders
+from inference.deflated import read_instance
 from inference.errors import FilmError
-from inference.film import display_pixels, require_readable_size, to_radiograph
+from inference.film import display_pixels, require_film, to_radiograph
 from inference.guard import Guard
 from inference.preprocessing import PreparedFilm, Preprocessing
 from inference.projection import allowed_attributes
@@ -53,16 +53,16 @@ def open_film(path: Path, judge: Judge) -> Film | Refusal:
     """Return the film in a file, or why a model may not read it; runs in a decoding process."""
     try:
         # The header first: a series of the wrong kind costs no decoding.
-        header = pydicom.dcmread(path, stop_before_pixels=True)
+        header = read_instance(path, stop_before_pixels=True)
         if refused := judge.guard.refusal(allowed_attributes(projection(header))):
             raise refused
-        require_readable_size(header)
-        radiograph = to_radiograph(projection(pydicom.dcmread(path)))
+        require_film(header)
+        radiograph = to_radiograph(projection(read_instance(path)))
         return Film(judge.preprocessing.prepare(radiograph), display_pixels(radiograph))
     except FilmError as error:
         return Refusal(error.code, error.reason)
-    except OSError:
-        raise  # the disk, not the instance: the study is read again later
+    except (OSError, MemoryError):
+        raise  # the disk or the machine, not the instance: the study is read again later
     except Exception as error:
         # pydicom raises nearly anything on a broken file. The kind of error names no value of it.
         return Refusal("pixels", f"the instance cannot be decoded ({type(error).__name__})")

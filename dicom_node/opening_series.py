@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
 
 from dicom_node.deidentify.projection import projection
+from inference.deflated import read_instance
 from inference.errors import FilmError
 from inference.film import display_pixels, to_radiograph
 from inference.series import require_series
@@ -45,15 +45,15 @@ def open_series(paths: Sequence[Path], judge: SeriesJudge) -> Volume | Refusal:
     """Return the volume in the files of a series, or why a model may not read it; runs in a decoding process."""
     try:
         # All headers first: a series of the wrong kind, or one that is not whole, costs no decoding.
-        headers = [pydicom.dcmread(path, stop_before_pixels=True) for path in paths]
+        headers = [read_instance(path, stop_before_pixels=True) for path in paths]
         require_series(headers, judge.guard)
-        slices = [projection(pydicom.dcmread(path)) for path in paths]
+        slices = [projection(read_instance(path)) for path in paths]
         named = tuple(Slice(str(each.SOPClassUID), str(each.SOPInstanceUID)) for each in headers)
         return Volume(judge.preprocessing.prepare(slices), named)
     except FilmError as error:
         return Refusal(error.code, error.reason)
-    except OSError:
-        raise  # the disk, not the series: the study is read again later
+    except (OSError, MemoryError):
+        raise  # the disk or the machine, not the series: the study is read again later
     except Exception as error:
         # pydicom raises nearly anything on a broken file. The kind of error names no value of it.
         return Refusal("pixels", f"the series cannot be decoded ({type(error).__name__})")
@@ -62,6 +62,6 @@ def open_series(paths: Sequence[Path], judge: SeriesJudge) -> Volume | Refusal:
 def open_slice(path: Path) -> NDArray[np.uint8] | Refusal:
     """Return a slice as a viewer shows it, uint8 (rows, columns); runs in a decoding process."""
     try:
-        return display_pixels(to_radiograph(projection(pydicom.dcmread(path))))
+        return display_pixels(to_radiograph(projection(read_instance(path))))
     except FilmError as error:
         return Refusal(error.code, error.reason)

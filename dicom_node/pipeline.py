@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pydicom
 from pydicom.dataset import Dataset
 
 from dicom_node.films import Answered, Source
@@ -24,6 +23,7 @@ from dicom_node.routing import described, facts_of
 from dicom_node.settings import Settings
 from dicom_node.slot import Outcome, Slot
 from dicom_node.volumes import AnsweredSeries
+from inference.deflated import read_instance
 from inference.types import Prediction
 from structured_reports.build import build_results
 from structured_reports.errors import ReportError
@@ -262,7 +262,7 @@ class Pipeline:
 
 def header_of(path: Path) -> Dataset:
     """Return the header of an instance as it arrived, without pixels."""
-    return pydicom.dcmread(path, stop_before_pixels=True)
+    return read_instance(path, stop_before_pixels=True)
 
 
 def _common_reason(refusals: Sequence[Refusal], slot: Slot) -> Refusal:

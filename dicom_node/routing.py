@@ -12,10 +12,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
 
-import pydicom
 from pydantic import AfterValidator, Field
 from pydicom.dataset import Dataset
 
+from inference.deflated import read_instance
 from inference.header_terms import quoted
 from inference.projection import ATTRIBUTES, text_of
 
@@ -79,8 +79,8 @@ def facts_of(path: Path, calling_ae: str, called_ae: str) -> Facts:
 
 def _header(path: Path) -> Dataset:
     try:
-        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*ATTRIBUTES, *DESCRIPTIONS])
-    except OSError:
+        return read_instance(path, stop_before_pixels=True, specific_tags=[*ATTRIBUTES, *DESCRIPTIONS])
+    except (OSError, MemoryError):
         raise
     except Exception:  # pydicom raises nearly anything on a broken file: it says nothing, then
         return Dataset()

@@ -11,7 +11,7 @@ from rich.console import Console
 from inference.console import bars, needed, open_standard_descriptors, put, said, say, stop
 from inference.errors import InferenceError
 from inference.extras import REPORT, TRAINING
-from inference.file_names import listed, named_files
+from inference.file_names import files_of, listed, named_files
 from inference.isolation import LIMIT_S, DecodeProcess
 from inference.models import DEFAULT_MODEL, load_proven
 from inference.network_process import LOADING_S, faults_apart, isolated
@@ -59,16 +59,16 @@ def predict(
     """Read films, or series of slices, and print a score for each finding.
 
     What is refused is said with a code and the reason, and the others are read. Exit status: 0, every file was read or
-    refused for what it is; 1, the model failed on one, or it or the decoder came to no end; 2, nothing was read, for
-    the model or a list cannot be used or a name leads to no file, or standard output cannot be written; 141, the reader
-    of standard output left.
+    refused for what it is; 1, the model failed on one, it or the decoder came to no end, or a file or a part of a
+    folder cannot be read or is a link to a folder; 2, nothing was read, for the model or a list cannot be used or a
+    name leads to no file, or standard output cannot be written; 141, the reader of standard output left.
     """
     failures = 0
     try:
-        files = listed(asked_for(paths or [], names))
+        entries = listed(asked_for(paths or [], names))
         network, decoder = isolated(model, device, threads, limit_s), DecodeProcess.running(limit_s)
         with network as loaded, decoder as process, bars() as progress:
-            sources = sources_of(loaded, files, process)
+            sources = sources_of(loaded, entries, process)
             answers = read_answers(loaded, sources, process)
             for reading in progress.track(answers, total=len(sources), description="reading"):
                 put(json_line(loaded, reading) if jsonl else reading.sentence(loaded))
@@ -202,7 +202,7 @@ def precision(
     from inference.serving.choosing import choose_precision  # noqa: PLC0415 - imports what only this needs
 
     try:
-        chosen = choose_precision(folder, listed(paths), device)
+        chosen = choose_precision(folder, files_of(paths), device)
     except InferenceError as error:
         raise stop(error) from error
     for sentence in chosen.sentences():

@@ -34,7 +34,8 @@ from inference.errors import FilmError, UnreadablePixelsError
 from inference.image_pixel import (
     require_description,
     require_lowest_bits,
-    require_no_further_pixels,
+    require_native_length,
+    require_one_coded_frame,
     require_one_grey_frame,
 )
 from inference.jpeg_damage import undamaged
@@ -56,7 +57,7 @@ DECODERS: Mapping[UID, str] = {
     **dict.fromkeys(NATIVE, ""),
     RLELossless: "pylibjpeg",
     JPEGBaseline8Bit: "pillow",
-    JPEGExtended12Bit: "pillow",
+    JPEGExtended12Bit: "",  # none of pydicom's decodes twelve bits: see twelve_bit.py
     JPEGLossless: "gdcm",
     JPEGLosslessSV1: "gdcm",
     JPEGLSLossless: "pyjpegls",
@@ -88,7 +89,7 @@ def stored_values(dataset: Dataset) -> StoredValues:
         raise UnreadablePixelsError("syntax", f"TransferSyntaxUID: no decoder for {named}")
     if syntax in NATIVE:
         require_lowest_bits(dataset)
-        require_no_further_pixels(dataset)
+        require_native_length(dataset)
     return within_bits_stored(decoded(dataset, syntax), dataset)
 
 
@@ -106,8 +107,10 @@ def transfer_syntax(dataset: Dataset) -> UID:
 def decoded(dataset: Dataset, syntax: UID) -> StoredValues:
     """Return what the decoder of a transfer syntax makes of the pixel data, checked against the header."""
     try:
+        if syntax not in NATIVE:
+            require_one_coded_frame(dataset)
         values = plugin_values(dataset, syntax)
-    except (KeyboardInterrupt, SystemExit, FilmError):
+    except (KeyboardInterrupt, SystemExit, MemoryError, FilmError):
         raise
     except DamageError as error:
         raise UnreadablePixelsError("pixels", f"PixelData: {error}") from error

@@ -24,6 +24,8 @@ UNFAMILIAR = "unfamiliar"
 NOT_FRONTAL = "not-frontal"
 # Of what is no fault of the file: the network failed on it; decoder or network came to no end.
 FAILED, HANG = "failed", "hang"
+# Of what nobody could look at: a disk or its permissions keep it away.
+UNREADABLE = "unreadable"
 
 
 class InferenceError(Exception):

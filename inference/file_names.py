@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inference.errors import ListError
+from inference.folders import Entry, entries_in
 
 BLANKS = " \t\r"
 # Controls, and what ends a line or a paragraph.
@@ -53,36 +54,50 @@ def named_files(path: Path) -> list[Path]:
     return [path.parent / line for line in lines if line]
 
 
-def listed(paths: Sequence[Path]) -> list[Path]:
-    """Return files, those of folders in order of their names.
+def files_of(paths: Sequence[Path]) -> list[Path]:
+    """Return files as `listed`; raises ListError also where a part of a folder is left out."""
+    entries = listed(paths)
+    require_none([f"{on_one_line(entry.path)}: {entry.fault[1]}" for entry in entries if entry.fault])
+    return [entry.path for entry in entries]
+
+
+def listed(paths: Sequence[Path]) -> list[Entry]:
+    """Return files, those of folders in order of their names; what is left out of a folder is among them.
 
     Raises
     ------
     ListError
         A name leads to no file; each such name is said.
     """
-    files: list[Path] = []
+    entries: list[Entry] = []
     faults: list[str] = []
     for path in paths:
         try:
-            files += files_at(path)
+            entries += entries_at(path)
         except ListError as fault:
             faults.append(str(fault))
+    require_none(faults)
+    return entries
+
+
+def require_none(faults: Sequence[str]) -> None:
+    """Raise ListError for faults of names, of which so many are said as fit on a screen."""
     if faults:
         more = f"; and {len(faults) - MOST_SAID} names more" if len(faults) > MOST_SAID else ""
         raise ListError("; ".join(faults[:MOST_SAID]) + more)
-    return files
 
 
-def files_at(path: Path) -> list[Path]:
-    """Return a file, or those of a folder in order of their names; raises ListError where there is none."""
+def entries_at(path: Path) -> list[Entry]:
+    """Return a file, or what lies in a folder; raises ListError where that is nothing or cannot be known."""
     try:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
     except (OSError, ValueError) as error:  # ValueError: no name of a file holds NUL
         raise ListError(f"{on_one_line(path)}: not found ({getattr(error, 'strerror', error)})") from error
     if not is_folder:
-        return [path]
-    files = sorted(each for each in path.rglob("*") if each.is_file())
-    if not files:
+        return [Entry(path)]
+    entries = entries_in(path)
+    if not entries:
         raise ListError(f"{on_one_line(path)}: a folder without a file")
-    return files
+    if entries[0].path == path and entries[0].fault:
+        raise ListError(f"{on_one_line(path)}: a folder that {entries[0].fault[1]}")
+    return entries

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
 from pydicom.multival import MultiValue
 
 from inference.decoding import stored_values
-from inference.errors import UnreadablePixelsError, UnsuitableFilmError
+from inference.deflated import read_instance
+from inference.errors import UNREADABLE, FilmError, UnreadablePixelsError, UnsuitableFilmError
 from inference.grayscale import displayed, padding_mask
 from inference.guard import Guard
 from inference.image_pixel import require_size
@@ -33,6 +33,12 @@ HEADER_FAULTS = (
     struct.error,
     BytesLengthException,
 )
+
+# Spacing of the patient and of the detector, mm; without them what other elements say of the form of a pixel.
+SPACINGS = ("PixelSpacing", "ImagerPixelSpacing")
+ASPECTS = ("NominalScannedPixelSpacing", "PixelAspectRatio")
+# Part by which height and width of a pixel may differ.
+SQUARE_TOLERANCE = 0.02
 
 
 def to_radiograph(dataset: Dataset) -> Radiograph:
@@ -61,6 +67,28 @@ def header_fault(part: str, error: Exception) -> UnreadablePixelsError:
     """Return the refusal of an image, a slice or the like for what an element of it raised."""
     reason = f"header: an element of {part} has a form that the standard excludes ({type(error).__name__})"
     return UnreadablePixelsError("pixels", reason)
+
+
+def require_film(dataset: Dataset) -> None:
+    """Raise by a header for an image that is no film: as `require_readable_size`; pixels not square (`geometry`).
+
+    A model sees rows and columns alone: a chest of pixels twice as high as wide is to it one of another shape.
+    """
+    require_readable_size(dataset)
+    try:
+        require_square_pixels(dataset)
+    except HEADER_FAULTS as error:
+        raise header_fault("the image", error) from error
+
+
+def require_square_pixels(dataset: Dataset) -> None:
+    """Raise for pixels that are not square by the first element that says how high and how wide they are."""
+    for keyword in (*SPACINGS, *ASPECTS):
+        if pair := positive_pair(dataset, keyword):
+            if abs(pair[0] / pair[1] - 1.0) > SQUARE_TOLERANCE:
+                reason = f"{keyword}: {pair[0]:g} and {pair[1]:g}; pixels of a film are square (PS3.3 C.7.6.3.1.7)"
+                raise UnsuitableFilmError("geometry", reason)
+            return
 
 
 def require_readable_size(dataset: Dataset) -> None:
@@ -92,8 +120,8 @@ def read_film(path: Path, guard: Guard | None = None) -> Radiograph:
     Raises
     ------
     FilmError
-        As `to_radiograph`; the refusal of the guard; also a file that is none of the three, or cannot be opened
-        (`format`).
+        As `to_radiograph`; the refusal of the guard; pixels that are not square (`geometry`); also a file that is none
+        of the three (`format`), or cannot be opened (`unreadable`).
     """
     content = content_of(path)
     if content.startswith(tuple(SIGNATURES)):
@@ -101,6 +129,7 @@ def read_film(path: Path, guard: Guard | None = None) -> Radiograph:
     dataset = data_set(content)
     if guard is not None:
         require_accepted(dataset, guard)
+    require_film(dataset)
     return to_radiograph(dataset)
 
 
@@ -115,18 +144,26 @@ def require_accepted(dataset: Dataset, guard: Guard) -> None:
 
 
 def content_of(path: Path) -> bytes:
-    """Return the bytes of a file; raises UnreadablePixelsError where it cannot be opened (`format`)."""
+    """Return the bytes of a file; raises UnreadablePixelsError where it cannot be opened (`unreadable`)."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UnreadablePixelsError("format", f"file: {error.strerror}") from error
+        raise UnreadablePixelsError(UNREADABLE, f"file: {error.strerror}") from error
 
 
 def data_set(content: bytes) -> Dataset:
-    """Return the data set in the bytes of a DICOM file, also of one without preamble."""
+    """Return the data set in the bytes of a DICOM file, also of one without preamble.
+
+    Raises
+    ------
+    FilmError
+        It is none (`format`), or inflates to more than an image has bytes (`pixels`).
+    """
     try:
-        dataset = dcmread(BytesIO(content), force=True)
+        dataset = read_instance(BytesIO(content), force=True)
         is_image = "PixelData" in dataset or "SOPClassUID" in dataset
+    except (FilmError, MemoryError):
+        raise
     except Exception as error:  # the parser raises anything on bytes that are not DICOM
         raise UnreadablePixelsError("format", f"file: no DICOM, PNG or JPEG ({type(error).__name__})") from error
     if not is_image:
@@ -142,8 +179,12 @@ def display_pixels(radiograph: Radiograph) -> NDArray[np.uint8]:
 
 def spacing_of(dataset: Dataset) -> tuple[float, float] | None:
     """Return row and column spacing in mm, of the patient before that of the detector, None without."""
-    for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
-        spacing = dataset.get(keyword)
-        if isinstance(spacing, MultiValue) and len(spacing) == 2 and min(map(float, spacing)) > 0.0:
-            return float(spacing[0]), float(spacing[1])
+    return next((pair for keyword in SPACINGS if (pair := positive_pair(dataset, keyword))), None)
+
+
+def positive_pair(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
+    """Return the two numbers of an element, None where they are not two, or not above zero."""
+    value = dataset.get(keyword)
+    if isinstance(value, MultiValue) and len(value) == 2 and min(map(float, value)) > 0.0:
+        return float(value[0]), float(value[1])
     return None

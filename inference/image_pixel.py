@@ -9,12 +9,15 @@ References
 from __future__ import annotations
 
 from pydicom.dataset import Dataset
+from pydicom.encaps import generate_fragments
 
 from inference.errors import UnreadablePixelsError, UnsuitableFilmError
 from inference.header_terms import quoted
 
 # The largest detectors have a sixth of it; what is larger takes the memory of everything else.
 MOST_PIXELS = 100_000_000
+# How a codestream begins: JPEG and JPEG-LS, JPEG 2000, and this as a file of its own.
+CODESTREAMS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")
 REQUIRED = (
     "Rows",
     "Columns",
@@ -53,6 +56,9 @@ def require_description(dataset: Dataset) -> None:
 def require_pixel_cell(dataset: Dataset) -> None:
     """Raise for bits that contradict each other: values read by them would be others than those that were written."""
     allocated, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
+    if allocated != 1 and allocated % 8:
+        reason = f"BitsAllocated: {allocated}; it is 1 or a multiple of 8 (PS3.5 8.1.1)"
+        raise UnreadablePixelsError("pixels", reason)
     if not 1 <= stored <= allocated:
         reason = f"BitsStored: {stored}; it is 1 to BitsAllocated, which is {allocated} (PS3.5 8.1.1)"
         raise UnreadablePixelsError("pixels", reason)
@@ -72,16 +78,28 @@ def require_lowest_bits(dataset: Dataset) -> None:
         raise UnreadablePixelsError("pixels", reason)
 
 
-def require_no_further_pixels(dataset: Dataset) -> None:
-    """Raise for native pixel data that go on behind Rows and Columns: the image is another one, or cut off.
+def require_native_length(dataset: Dataset) -> None:
+    """Raise for native pixel data that end before Rows and Columns or go on behind: another image, or one cut off.
 
     Padding of any length is let pass, as files in use have it: bytes that are all the same.
     """
     said = -(-int(dataset.Rows) * int(dataset.Columns) * int(dataset.BitsAllocated) // 8)
     rest = bytes(dataset.PixelData[said + said % 2 :])  # values have an even length (PS3.5 6.2)
-    if rest.strip(rest[:1]):
+    if len(dataset.PixelData) < said or rest.strip(rest[:1]):
         reason = f"PixelData: {len(dataset.PixelData)} bytes; Rows, Columns and BitsAllocated say {said} (PS3.5 8.1.1)"
         raise UnreadablePixelsError("pixels", reason)
+
+
+def require_one_coded_frame(dataset: Dataset) -> None:
+    """Raise for encapsulated pixel data of several frames, also where NumberOfFrames does not count them (PS3.5 A.4).
+
+    One frame may come in several fragments, of which the first alone begins a codestream.
+    """
+    table, *fragments = generate_fragments(dataset.PixelData)
+    begun = 1 + sum(each.startswith(CODESTREAMS) for each in fragments[1:])
+    frames = max(len(table) // 4, len(dataset.get("ExtendedOffsetTable") or b"") // 8, begun)
+    if frames > 1:
+        raise UnsuitableFilmError("frames", f"PixelData: {frames} frames; a film has one frame")
 
 
 def require_one_grey_frame(dataset: Dataset) -> None:

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from pydicom import dcmread
-
 from inference.allocator import keep_freed_memory
 from inference.child_process import end_with_parent, leave_standard_output
-from inference.errors import HANG, DecoderError, UnreadablePixelsError
+from inference.deflated import read_instance
+from inference.errors import HANG, UNREADABLE, DecoderError, FilmError, UnreadablePixelsError
 from inference.film import content_of, data_set, read_film
 from inference.guard import Guard
 from inference.pools import NoEndError, end_pool, result_within, widened
@@ -57,10 +56,21 @@ def prepared_series(files: Sequence[Path], guard: Guard, preprocessing: VolumePr
 
 
 def series_of(file: Path) -> str:
-    """Return the SeriesInstanceUID of a file; raises UnreadablePixelsError where there is none (`format`)."""
+    """Return the SeriesInstanceUID of a file.
+
+    Raises
+    ------
+    FilmError
+        There is none (`format`), its header inflates to more than one has bytes (`pixels`), or it cannot be opened
+        (`unreadable`).
+    """
     try:
-        header = dcmread(file, force=True, stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
+        header = read_instance(file, force=True, stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
         uid = str(header.get("SeriesInstanceUID") or "")
+    except (FilmError, MemoryError):
+        raise
+    except OSError as error:
+        raise UnreadablePixelsError(UNREADABLE, f"file: {error.strerror}") from error
     except Exception as error:  # the parser raises anything on bytes that are not DICOM
         raise UnreadablePixelsError("format", f"file: no DICOM data set ({type(error).__name__})") from error
     if not uid:

@@ -7,13 +7,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from inference.errors import FAILED, HANG, DecoderError, FilmError, HungError, InferenceError
+from inference.errors import (
+    FAILED,
+    HANG,
+    UNREADABLE,
+    DecoderError,
+    FilmError,
+    HungError,
+    InferenceError,
+    UnreadablePixelsError,
+)
 from inference.file_names import as_text, on_one_line
+from inference.folders import LINK, NO_FILE, Entry
 from inference.isolation import DecodeProcess
 from inference.models import Answer, Model, VolumeModel
 from inference.types import Familiarity, Score
 
 AnyModel = Model | VolumeModel
+
+# What is no refusal of a film for what it is: there may be a film that a model can read.
+FAILURES = (FAILED, HANG, UNREADABLE, LINK[0], NO_FILE[0])
 
 
 @dataclass(frozen=True)
@@ -25,7 +38,7 @@ class Source:
     series
         SeriesInstanceUID, None for a film.
     fault
-        Why it is no series.
+        Why it is no series, or what is left out of a folder.
     """
 
     files: tuple[Path, ...]
@@ -42,8 +55,8 @@ class Reading:
 
     @property
     def is_failure(self) -> bool:
-        """True if there is no answer since the model failed, or since it or the decoder came to no end."""
-        return isinstance(self.outcome, FilmError) and self.outcome.code in (FAILED, HANG)
+        """True if the model failed, it or the decoder came to no end, or nobody could look at what is there."""
+        return isinstance(self.outcome, FilmError) and self.outcome.code in FAILURES
 
     def scores(self, model: AnyModel) -> list[Score]:
         """Return the calibrated score of each finding, none for what was refused."""
@@ -73,8 +86,8 @@ def place_of(familiarity: Familiarity) -> str:
     return f"distance {familiarity.distance:.3f} of at most 1.000" + "".join(nearest)
 
 
-def sources_of(model: AnyModel, files: Sequence[Path], process: DecodeProcess) -> list[Source]:
-    """Return what a model reads in files: each of them, or each series of a model of volumes.
+def sources_of(model: AnyModel, entries: Sequence[Entry], process: DecodeProcess) -> list[Source]:
+    """Return what a model reads in files: each of them, or each series of a model of volumes; also what is left out.
 
     Raises
     ------
@@ -82,15 +95,22 @@ def sources_of(model: AnyModel, files: Sequence[Path], process: DecodeProcess) -
         The process that reads headers does not start.
     """
     if isinstance(model, Model):
-        return [Source((file,)) for file in files]
+        return [Source((entry.path,), fault=fault_of(entry)) for entry in entries]
     series: dict[str, list[Path]] = {}
     faulty = []
-    for file in files:
+    for entry in entries:
         try:
-            series.setdefault(process.series_of(file), []).append(file)
+            if left_out := fault_of(entry):
+                raise left_out
+            series.setdefault(process.series_of(entry.path), []).append(entry.path)
         except FilmError as fault:
-            faulty.append(Source((file,), fault=fault))
+            faulty.append(Source((entry.path,), fault=fault))
     return [*(Source(tuple(slices), uid) for uid, slices in series.items()), *faulty]
+
+
+def fault_of(entry: Entry) -> FilmError | None:
+    """Return why an entry of a folder is left out, None for a file."""
+    return UnreadablePixelsError(*entry.fault) if entry.fault else None
 
 
 def read_answers(model: AnyModel, sources: Sequence[Source], process: DecodeProcess) -> Iterator[Reading]:

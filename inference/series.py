@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
@@ -31,13 +32,16 @@ def require_series(headers: Sequence[Dataset], guard: Guard) -> None:
     Raises
     ------
     FilmError
-        What the guard says of any slice; slices of several patients or places (`identity`); no even stack
-        (`geometry`); more voxels than any scanner makes, or an element in a form that is none (`pixels`).
+        What the guard says of any slice; slices of several patients or places, or one instance twice (`identity`);
+        no even stack (`geometry`); CT whose values are not in Hounsfield units (`units`); more voxels than any scanner
+        makes, or an element in a form that is none (`pixels`).
     """
     try:
         require_guarded(headers, guard)
         require_one_of_each(headers)
         require_plausible_volume(headers)
+        require_own_instances(headers)
+        require_hounsfield_units(headers)
     except HEADER_FAULTS as error:
         raise header_fault("a slice", error) from error
 
@@ -56,6 +60,28 @@ def require_one_of_each(headers: Sequence[Dataset]) -> None:
             raise UnsuitableFilmError(
                 "identity", f"{keyword}: differs within the series; a volume is of one patient and place"
             )
+
+
+def require_own_instances(headers: Sequence[Dataset]) -> None:
+    """Raise for slices that say that they are the same instance: a result could not say which it means."""
+    uids = Counter(str(each.SOPInstanceUID) for each in headers if each.get("SOPInstanceUID"))
+    most = max(uids.values(), default=1)
+    if most > 1:
+        reason = f"SOPInstanceUID: the same in {most} of {len(headers)} slices; each instance has its own (PS3.5 9)"
+        raise UnsuitableFilmError("identity", reason)
+
+
+def require_hounsfield_units(headers: Sequence[Dataset]) -> None:
+    """Raise for CT slices whose values nobody can bring into Hounsfield units, in which models have their windows."""
+    slices = [each for each in headers if each.get("Modality") == "CT"]
+    for keyword in ("RescaleSlope", "RescaleIntercept"):
+        if absent := sum(each.get(keyword) in (None, "") for each in slices):
+            rule = f"absent in {absent} of {len(headers)} slices; a CT image has it (PS3.3 C.8.2.1, type 1)"
+            raise UnsuitableFilmError("units", f"{keyword}: {rule}")
+    # Absent, it is HU. What else stands there is not named: it may be anything.
+    if other := sum(each.get("RescaleType") not in (None, "", "HU") for each in slices):
+        rule = f"other than HU in {other} of {len(headers)} slices; a model reads CT in HU (PS3.3 C.11.1.1.2)"
+        raise UnsuitableFilmError("units", f"RescaleType: {rule}")
 
 
 def require_plausible_volume(headers: Sequence[Dataset]) -> None:

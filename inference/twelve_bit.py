@@ -9,7 +9,10 @@ from pydicom.dataset import Dataset
 
 
 def twelve_bit_values(dataset: Dataset, frame: bytes) -> NDArray[np.uint16]:
-    """Return the stored values of a coded frame, (rows, columns)."""
+    """Return the stored values of a coded frame, (rows, columns).
+
+    What an approximation overshoots is cut off at BitsStored: without its highest bit white would be black.
+    """
     image = gdcm.Image()
     image.SetNumberOfDimensions(2)
     image.SetDimensions((dataset.Columns, dataset.Rows, 1))
@@ -22,7 +25,9 @@ def twelve_bit_values(dataset: Dataset, frame: bytes) -> NDArray[np.uint16]:
     image.SetPixelFormat(gdcm.PixelFormat(1, 16, 12, 11, 0))
     # GDCM gives char* as text.
     content = image.GetBuffer().encode("utf-8", "surrogateescape")
-    return np.frombuffer(content, "<u2").reshape(dataset.Rows, dataset.Columns)
+    values = np.frombuffer(content, "<u2").reshape(dataset.Rows, dataset.Columns)
+    kept: NDArray[np.uint16] = np.minimum(values, np.uint16((1 << int(dataset.BitsStored)) - 1))
+    return kept
 
 
 def encapsulated(frame: bytes) -> gdcm.DataElement:

@@ -23,7 +23,9 @@ REASONS: Mapping[str, Code] = MappingProxyType(
     {
         "deadline": EXPIRED,
         **dict.fromkeys(("failed", "hang", "not-finite", "not-probable"), EQUIPMENT),
-        **dict.fromkeys(("pixels", "decoder", "frames", "geometry", "orientation", "header", "identity"), FORMAT),
+        **dict.fromkeys(
+            ("pixels", "decoder", "frames", "geometry", "orientation", "header", "identity", "units"), FORMAT
+        ),
         **dict.fromkeys(
             (
                 "no-model",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 from math import prod
 from typing import BinaryIO, cast
@@ -12,7 +13,6 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.uid import (
     UID,
-    DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -24,6 +24,8 @@ from dicom_node.deidentify.pixel_stream import PixelElement, copy_bytes, exactly
 from dicom_node.deidentify.rectangles import Rectangle
 from dicom_node.deidentify.refusal import RefusedError
 from dicom_node.deidentify.stored_pixels import StoredPixels, UnblankableError
+from inference.deflated import MOST_BYTES, undeflated
+from inference.errors import FilmError
 
 _SYNTAXES = {
     (True, True): ImplicitVRLittleEndian,
@@ -43,12 +45,7 @@ def opened(source: BinaryIO) -> tuple[BinaryIO, Dataset]:
     RefusedError
         It is no DICOM instance, or cannot be read.
     """
-    original = _header(source)
-    if original.file_meta.TransferSyntaxUID != DeflatedExplicitVRLittleEndian:
-        return source, original
-    dataset = _whole(source)
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    source = _in_memory(dataset)
+    source = _inflated(source)
     return source, _header(source)
 
 
@@ -151,6 +148,19 @@ def require_order(source: BinaryIO, header: Dataset, element: PixelElement) -> N
         source.seek(position)
     if any(tag < _PIXELS for tag in behind.keys()):  # noqa: SIM118 - a Dataset iterates elements
         raise RefusedError("malformed", "attributes stand behind the pixels, out of their order (PS3.5 7.1)")
+
+
+def _inflated(source: BinaryIO) -> BinaryIO:
+    try:
+        file = undeflated(source, MOST_BYTES)
+        file.seek(0, os.SEEK_END)  # to the end: what is wrong with it is to be found here
+    except FilmError as error:
+        raise RefusedError("too-large", error.reason) from error
+    except Exception as error:  # whatever pydicom and zlib raise at what is no DICOM
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk, not the file
+        raise RefusedError("unreadable", f"cannot be read as DICOM ({type(error).__name__})") from error
+    return file
 
 
 def _header(source: BinaryIO) -> Dataset:

@@ -19,6 +19,7 @@ from dicom_node.deidentify.stored_pixels import StoredPixels, UnblankableError, 
 from inference.decoding import BY_LIBJPEG, DECODERS, with_frame
 from inference.jpeg_damage import undamaged
 from inference.jpeg_head import DamageError
+from inference.twelve_bit import twelve_bit_values
 
 # Source and lossless syntax of its family that can be written here. There is no encoder of JPEG and HTJ2K at hand.
 _LOSSLESS = {
@@ -101,10 +102,30 @@ def jpeg_frames(dataset: Dataset, count: int) -> Iterator[tuple[NDArray[Any], di
     offsets = tables if all(tables) else None
     for frame in generate_frames(dataset.PixelData, number_of_frames=count, extended_offsets=offsets):
         with undamaged(frame) as stream:
-            (decoded,) = get_decoder(syntax).iter_array(
-                with_frame(dataset, stream), indices=[0], raw=True, decoding_plugin="gdcm"
-            )
+            if is_twelve_bit(dataset, syntax):
+                decoded = twelve_bit_frame(dataset, stream)
+            else:
+                (decoded,) = get_decoder(syntax).iter_array(
+                    with_frame(dataset, stream), indices=[0], raw=True, decoding_plugin="gdcm"
+                )
         yield decoded
+
+
+def is_twelve_bit(dataset: Dataset, syntax: UID) -> bool:
+    """Return whether frames are of twelve grey bits without sign, which no plug-in of pydicom decodes."""
+    kind = (dataset.BitsAllocated, dataset.SamplesPerPixel, dataset.PixelRepresentation)
+    return syntax == uids.JPEGExtended12Bit and kind == (16, 1, 0)
+
+
+def twelve_bit_frame(dataset: Dataset, stream: bytes) -> tuple[NDArray[np.uint16], dict[str, Any]]:
+    """Return a decoded frame of twelve bits and how it is stored."""
+    layout = {
+        "bits_allocated": 16,
+        "bits_stored": min(int(dataset.BitsStored), 12),
+        "pixel_representation": 0,
+        "photometric_interpretation": dataset.PhotometricInterpretation,
+    }
+    return twelve_bit_values(dataset, stream), layout
 
 
 def _encoded(

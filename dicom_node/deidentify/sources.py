@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import os
-import stat
 import struct
 import tempfile
 import zipfile
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from dicom_node.deidentify.refusal import RefusedError
+from inference.folders import Entry, cannot_be_read, entries_in, entry_at
 
 _IN_MEMORY = 16 << 20
 # What `zipfile` and its codecs raise at a damaged archive; RuntimeError is a member under a password.
@@ -23,9 +22,6 @@ _DAMAGED = (
     OSError, EOFError, ValueError, RuntimeError, NotImplementedError, struct.error, zipfile.BadZipFile, zlib.error,
     lzma.LZMAError,
 )  # fmt: skip
-
-_LINK = ("link", "a link to a folder is not followed: what it means is to be named itself")
-_NO_FILE = ("no-file", "is neither a file nor a folder")
 
 
 @dataclass(frozen=True)
@@ -68,18 +64,8 @@ def files_in(source: Path) -> list[Found]:
     What is there but cannot be read, and links to folders, which are not followed, are among them with their fault.
     """
     source = source_of(source)
-    if not source.is_dir():
-        return list(_looked_at(source))
-    found: list[Found] = []
-
-    def unreadable(error: OSError) -> None:
-        found.append(Found(Path(error.filename), fault=_unreadable(error)))
-
-    for name, folders, files in os.walk(source, onerror=unreadable):
-        here = Path(name)
-        found += [Found(here / one, fault=_LINK) for one in folders if (here / one).is_symlink()]
-        found += [each for one in files for each in _looked_at(here / one)]
-    return sorted(found, key=lambda one: one.path)
+    entries = entries_in(source) if source.is_dir() else [entry_at(source)]
+    return [found for entry in entries for found in _looked_at(entry)]
 
 
 def source_of(path: Path) -> Path:
@@ -87,19 +73,11 @@ def source_of(path: Path) -> Path:
     return path.parent if path.name.upper() == "DICOMDIR" else path
 
 
-def _looked_at(path: Path) -> Iterator[Found]:
-    try:
-        is_file = stat.S_ISREG(path.stat().st_mode)
-    except OSError as error:
-        yield Found(path, fault=_unreadable(error))
-        return
-    if not is_file:
-        yield Found(path, fault=_NO_FILE)  # to open a pipe is to wait for who writes into it
-        return
-    if zipfile.is_zipfile(path):
-        yield from _members(path)
+def _looked_at(entry: Entry) -> Iterator[Found]:
+    if entry.fault is None and zipfile.is_zipfile(entry.path):
+        yield from _members(entry.path)
     else:
-        yield Found(path)
+        yield Found(entry.path, fault=entry.fault)
 
 
 def _members(path: Path) -> Iterator[Found]:
@@ -107,7 +85,7 @@ def _members(path: Path) -> Iterator[Found]:
         with zipfile.ZipFile(path) as archive:
             members = [info.filename for info in archive.infolist() if not info.is_dir()]
     except _DAMAGED as error:
-        yield Found(path, fault=_unreadable(error))
+        yield Found(path, fault=cannot_be_read(error))
         return
     yield from (Found(path, member) for member in members)
 
@@ -116,7 +94,7 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise RefusedError(*_unreadable(error)) from error
+        raise RefusedError(*cannot_be_read(error)) from error
 
 
 def _unpack(path: Path, member: str, file: BinaryIO) -> None:
@@ -125,9 +103,5 @@ def _unpack(path: Path, member: str, file: BinaryIO) -> None:
             while piece := packed.read(1 << 20):
                 file.write(piece)
     except _DAMAGED as error:
-        raise RefusedError(*_unreadable(error)) from error
+        raise RefusedError(*cannot_be_read(error)) from error
     file.seek(0)
-
-
-def _unreadable(error: Exception) -> tuple[str, str]:
-    return "unreadable", f"cannot be read ({type(error).__name__})"

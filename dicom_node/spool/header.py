@@ -6,10 +6,11 @@ import hashlib
 import re
 from pathlib import Path
 
-import pydicom
 from pydicom.dataset import Dataset
 
 from dicom_node.errors import NotAnInstanceError
+from inference.deflated import read_instance
+from inference.errors import FilmError
 
 # PS3.4 Table B.2-1
 CANNOT_UNDERSTAND = 0xC000
@@ -28,13 +29,15 @@ def read_header(path: Path) -> Dataset:
     Raises
     ------
     NotAnInstanceError
-        Not a data set, or without the identifiers of an instance: 0xC000.
+        Not a data set, one whose header inflates without end, or without the identifiers of an instance: 0xC000.
     """
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_INDEXED))
+        header = read_instance(path, stop_before_pixels=True, specific_tags=_INDEXED)
         identifiers = {keyword: str(header.get(keyword) or "") for keyword in _IDENTIFIERS}
     except (OSError, MemoryError):
         raise  # the disk or the machine, not the instance
+    except FilmError as error:
+        raise NotAnInstanceError(CANNOT_UNDERSTAND, error.reason) from error
     # pydicom raises nearly anything on a broken stream; whatever it is, this is not an instance.
     except Exception as error:
         raise NotAnInstanceError(CANNOT_UNDERSTAND, f"not a readable data set ({type(error).__name__})") from error

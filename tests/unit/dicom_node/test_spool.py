@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from dicom_node import durable
 from dicom_node.errors import NotAnInstanceError
+from dicom_node.spool import header
 from dicom_node.spool import spool as module
 from dicom_node.spool.spool import Spool
 from structured_reports.provenance import is_own
@@ -100,6 +102,19 @@ def test_what_is_no_data_set_is_refused_with_c000(spool: Spool, tmp_path: Path, 
     assert 0xC000 == caught.value.status
 
 
+def test_a_header_that_inflates_without_end_is_refused_with_c000(spool: Spool, ct_slice: Path) -> None:
+    dataset = pydicom.dcmread(ct_slice)
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    dataset.add_new(0x00091001, "OB", bytes(70_000_000))
+    file = spool.incoming("0") / "arrived.dcm"
+    dataset.save_as(file)
+
+    with pytest.raises(NotAnInstanceError, match="data set: more than 64000000 bytes when inflated") as caught:
+        spool.keep(file, expected_sop_class=CT_CLASS)
+
+    assert 0xC000 == caught.value.status
+
+
 @pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"])
 def test_an_instance_without_identifier_is_refused_with_c000(
     spool: Spool, ct_slice: Path, tmp_path: Path, keyword: str
@@ -163,7 +178,7 @@ def test_a_disk_that_fails_during_a_scan_costs_no_file(
         raise OSError("Input/output error")
 
     with monkeypatch.context() as patched:
-        patched.setattr(pydicom, "dcmread", fail)
+        patched.setattr(header, "read_instance", fail)
         assert [] == list(spool.unknown(lambda _: ()))
 
     assert spool.path(kept.path).exists()

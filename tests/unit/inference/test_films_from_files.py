@@ -40,7 +40,7 @@ def read_or_refused(path: Path) -> str:
 def test_every_file_of_the_collection_gives_a_film_or_a_reason(dicom_files: Path) -> None:
     outcomes = [read_or_refused(path) for path in sorted(dicom_files.rglob("*")) if path.is_file()]
 
-    known = {"film", "pixels", "syntax", "format", "photometric", "frames"}
+    known = {"film", "pixels", "syntax", "format", "photometric", "frames", "geometry"}
     assert known >= set(outcomes)
     assert outcomes.count("film") > 100
 
@@ -64,6 +64,40 @@ def test_twelve_bit_jpeg_is_close_to_the_lossless_form_of_the_same_film(dicom_fi
     lossless = read_film(dicom_files / "radiograph" / "RG3_J2KR.dcm")
 
     assert np.abs(lossy.pixels - lossless.pixels).mean() < 0.005
+
+
+def test_what_a_twelve_bit_jpeg_overshoots_stays_the_lightest_or_darkest(dicom_files: Path) -> None:
+    lossy = stored_values(pydicom.dcmread(dicom_files / "radiograph" / "RG3_JPLY.dcm")).astype(int)
+    lossless = stored_values(pydicom.dcmread(dicom_files / "radiograph" / "RG3_J2KR.dcm")).astype(int)
+
+    assert np.abs(lossy - lossless).max() < 100
+
+
+@pytest.mark.parametrize(
+    ("elements", "said"),
+    [
+        ({"PixelSpacing": [0.4, 0.2]}, "PixelSpacing: 0.4 and 0.2"),
+        ({"ImagerPixelSpacing": [0.1, 0.103]}, "ImagerPixelSpacing: 0.1 and 0.103"),
+        ({"PixelSpacing": [0, 0.2], "ImagerPixelSpacing": [0.2, 0.1]}, "ImagerPixelSpacing: 0.2 and 0.1"),
+        ({"PixelAspectRatio": [2, 1]}, "PixelAspectRatio: 2 and 1"),
+        ({"PixelSpacing": [0.2, 0.201], "ImagerPixelSpacing": [0.4, 0.2], "PixelAspectRatio": [2, 1]}, None),
+        ({"PixelSpacing": "", "PixelAspectRatio": [1, 1]}, None),
+    ],
+)
+def test_a_film_whose_pixels_are_not_square_is_refused(
+    tmp_path: Path, elements: dict[str, object], said: str | None
+) -> None:
+    film_dataset(RAMP, SOPInstanceUID="2.25.1", **elements).save_as(tmp_path / "film.dcm", enforce_file_format=True)
+
+    if said is None:
+        assert (8, 8) == read_film(tmp_path / "film.dcm").pixels.shape
+        return
+    with pytest.raises(UnsuitableFilmError) as refusal:
+        read_film(tmp_path / "film.dcm")
+    assert ("geometry", f"{said}; pixels of a film are square (PS3.3 C.7.6.3.1.7)") == (
+        refusal.value.code,
+        refusal.value.reason,
+    )
 
 
 @pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])

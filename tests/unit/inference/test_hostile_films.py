@@ -377,3 +377,42 @@ def test_native_pixels_may_be_padded(padding: bytes) -> None:
     whole = np.arange(40 * 30, dtype=np.uint16).reshape(40, 30)
 
     assert (whole == stored_values(film_dataset(whole, PixelData=whole.tobytes() + padding))).all()
+
+
+@pytest.mark.parametrize(
+    ("elements", "said"),
+    [
+        ({"BitsAllocated": 12, "BitsStored": 12}, "BitsAllocated: 12; it is 1 or a multiple of 8 (PS3.5 8.1.1)"),
+        ({"BitsAllocated": 32}, "PixelData: 2400 bytes; Rows, Columns and BitsAllocated say 4800 (PS3.5 8.1.1)"),
+        ({"Rows": 50}, "PixelData: 2400 bytes; Rows, Columns and BitsAllocated say 3000 (PS3.5 8.1.1)"),
+    ],
+)
+def test_native_pixels_that_are_not_as_their_header_says_name_the_rule(elements: dict[str, int], said: str) -> None:
+    with pytest.raises(FilmError) as refusal:
+        to_radiograph(film_dataset(np.zeros((40, 30), np.uint16), **elements))
+
+    assert ("pixels", said) == (refusal.value.code, refusal.value.reason)
+
+
+@pytest.mark.parametrize("has_table", [True, False])
+def test_a_second_frame_that_nobody_counted_is_refused(has_table: bool) -> None:
+    frame = cv2.imencode(".jpg", np.full((16, 16), 90, np.uint8))[1].tobytes()
+    dataset = film_dataset(np.zeros((16, 16), np.uint8), PixelData=encapsulate([frame, frame], has_bot=has_table))
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+
+    with pytest.raises(FilmError, match="PixelData: 2 frames; a film has one frame") as refusal:
+        to_radiograph(dataset)
+
+    assert "frames" == refusal.value.code
+
+
+def test_one_frame_may_come_in_fragments() -> None:
+    frame = cv2.imencode(".jpg", np.arange(256, dtype=np.uint8).reshape(16, 16))[1].tobytes()
+    dataset = film_dataset(np.zeros((16, 16), np.uint8))
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    dataset.PixelData = encapsulate([frame])
+    whole = stored_values(dataset)
+
+    dataset.PixelData = encapsulate([frame], fragments_per_frame=3)
+
+    assert (whole == stored_values(dataset)).all()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -15,7 +18,7 @@ from typer.testing import CliRunner
 from inference.atlas import Atlas
 from inference.cli import app
 from inference.errors import FilmError, ListError
-from inference.file_names import listed, named_files, on_one_line
+from inference.file_names import files_of, listed, named_files, on_one_line
 from inference.models import Answer, Model, load_model
 from inference.models.folder import sha256_of
 from inference.reading import Reading, Source, json_line
@@ -90,6 +93,62 @@ def test_a_folder_without_a_file_is_said(folder: Path, films: list[Path], tmp_pa
         result = CliRunner().invoke(app, ["predict", "--model", str(folder), *arguments])
         assert (2, "") == (result.exit_code, result.stdout)
         assert f"{empty}: a folder without a file" in result.stderr
+
+
+def without_privileges(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run Python as whoever must obey permissions, which root need not."""
+    setpriv = shutil.which("setpriv")
+    if os.geteuid() == 0 and setpriv is None:
+        pytest.skip("root reads everything, and there is no setpriv")
+    obedient = [str(setpriv), "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    return subprocess.run([*obedient, sys.executable, *command], capture_output=True, text=True, check=False)
+
+
+def test_what_is_left_out_of_a_folder_is_said(folder: Path, films: list[Path], tmp_path: Path) -> None:
+    there = films[0].parent
+    for name, mode in (("locked", 0o000), ("listed", 0o644)):
+        (there / name).mkdir()
+        shutil.copy(films[0], there / name / "c.png")
+        (there / name).chmod(mode)
+    (there / "closed.png").touch(mode=0o000)
+    (there / "folder-link").symlink_to(tmp_path / "model")
+    (there / "loop").symlink_to("loop")
+    (there / "nowhere").symlink_to("gone")
+    os.mkfifo(there / "pipe")
+
+    result = without_privileges("-m", "inference", "predict", "--jsonl", "--model", str(folder), str(there))
+
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {
+        "a.png": None,
+        "b.jpg": None,
+        "closed.png": "unreadable",
+        "folder-link": "link",
+        "listed/c.png": "unreadable",
+        "locked": "unreadable",
+        "loop": "unreadable",
+        "nowhere": "unreadable",
+        "pipe": "no-file",
+    } == {str(Path(line["file"]).relative_to(there)): line["refused"] for line in lines}
+    assert (1, 9, False) == (result.returncode, len(lines), "Traceback" in result.stderr)
+
+
+def test_a_folder_that_cannot_be_read_is_not_called_empty(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o000)
+
+    result = without_privileges("-m", "inference", "predict", str(tmp_path / "locked"))
+
+    assert (2, "") == (result.returncode, result.stdout)
+    assert f"{tmp_path / 'locked'}: a folder that cannot be read (PermissionError)" in result.stderr
+
+
+def test_a_precision_is_not_chosen_by_a_part_of_a_folder(films: list[Path], tmp_path: Path) -> None:
+    assert films == files_of([films[0].parent])
+
+    (films[0].parent / "nowhere").symlink_to("gone")
+
+    with pytest.raises(ListError, match=r"nowhere: cannot be read \(FileNotFoundError\)"):
+        files_of([films[0].parent])
 
 
 def test_of_a_thousand_names_that_lead_nowhere_five_are_said(tmp_path: Path) -> None:

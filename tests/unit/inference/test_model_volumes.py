@@ -25,7 +25,7 @@ from inference.volume_preprocessing import VolumePreprocessing
 
 torch = pytest.importorskip("torch")
 
-REAL_SERIES = "1.2.826.0.1.3680043.2.1125.1.9881642883347102869241902700569139"
+REAL_SERIES = "1.3.6.1.4.1.5962.1.1.0.0.0.1194734704.16302.0.6"
 VOLUME = {
     "kind": "volume", "modalities": ["CT"], "body_parts": ["CHEST", "ABDOMEN", "HEAD"], "size": [4, 12, 10],
     "spacing_mm": [2.5, 1.0, 1.0], "window": [-1000.0, 1000.0], "range": [0.0, 1.0],
@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def real_series(dicom_files: Path) -> list[Path]:
-    return [dicom_files / "ct" / f"IMG000{number}.dcm" for number in (1, 2, 3)]
+    return sorted((dicom_files / "dicomdir").glob("98892001_CT5N_*"))
 
 
 def test_a_real_ct_series_is_read_end_to_end(folder: Path, dicom_files: Path, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_real_ct_series_is_read_end_to_end(folder: Path, dicom_files: Path, tm
 
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert (0, [None, "format"]) == (result.exit_code, [line["refused"] for line in lines])
-    assert (REAL_SERIES, 3) == (lines[0]["series"], lines[0]["slices"])
+    assert (REAL_SERIES, 5) == (lines[0]["series"], lines[0]["slices"])
     model = load_any(folder)
     assert isinstance(model, VolumeModel)
     prepared = model.prepare([dcmread(file) for file in real_series(dicom_files)])
@@ -159,7 +159,7 @@ def test_a_source_without_end_is_refused_and_the_series_is_read(
     result = CliRunner().invoke(app, ["predict", "--model", str(folder), "--jsonl", "--limit-s", "5", *files])
 
     read, refused = map(json.loads, result.stdout.splitlines())
-    assert (1, None, 3, "hang") == (result.exit_code, read["refused"], read["slices"], refused["refused"])
+    assert (1, None, 5, "hang") == (result.exit_code, read["refused"], read["slices"], refused["refused"])
     assert "file: not decoded after 5 s; its decoder was ended" == refused["reason"]
 
 

@@ -90,3 +90,60 @@ def test_what_stands_where_a_number_of_frames_should_is_not_told() -> None:
         require_series(slices, GUARD)
 
     assert "Doe" not in refusal.value.reason
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "said"),
+    [
+        ("RescaleSlope", None, "RescaleSlope: absent in 1 of 6 slices; a CT image has it (PS3.3 C.8.2.1, type 1)"),
+        (
+            "RescaleIntercept",
+            "",
+            "RescaleIntercept: absent in 1 of 6 slices; a CT image has it (PS3.3 C.8.2.1, type 1)",
+        ),
+        ("RescaleType", "US", "RescaleType: other than HU in 1 of 6 slices; a model reads CT in HU (PS3.3 C.11.1.1.2)"),
+        (
+            "RescaleType",
+            "Zei",
+            "RescaleType: other than HU in 1 of 6 slices; a model reads CT in HU (PS3.3 C.11.1.1.2)",
+        ),
+    ],
+)
+def test_ct_slices_whose_values_are_no_hounsfield_units_are_refused(keyword: str, value: str, said: str) -> None:
+    slices = series()
+    setattr(slices[2], keyword, value)
+
+    with pytest.raises(FilmError) as refusal:
+        require_series(slices, GUARD)
+
+    assert ("units", said) == (refusal.value.code, refusal.value.reason)
+
+
+@pytest.mark.parametrize("kind", ["HU", "", None])
+def test_ct_slices_in_hounsfield_units_are_a_series(kind: str | None) -> None:
+    slices = series()
+    for each in slices:
+        each.RescaleType = kind
+
+    require_series(slices, GUARD)
+
+
+def test_slices_of_other_modalities_need_no_units() -> None:
+    slices = series()
+    for each in slices:
+        each.Modality, each.RescaleType = "MR", "US"
+        del each.RescaleSlope, each.RescaleIntercept
+
+    require_series(slices, SeriesGuard(("MR",), ("CHEST",), ()))
+
+
+def test_slices_that_share_an_instance_uid_are_refused() -> None:
+    slices = series()
+    slices[4].SOPInstanceUID = slices[1].SOPInstanceUID = "2.25.7"
+
+    with pytest.raises(
+        FilmError, match="SOPInstanceUID: the same in 2 of 6 slices; each instance has its own"
+    ) as refusal:
+        require_series(slices, GUARD)
+
+    assert "identity" == refusal.value.code

@@ -22,6 +22,7 @@ from dicom_node.deidentify.image_kinds import has_embedded_overlay
 from dicom_node.deidentify.pixels import blank
 from dicom_node.deidentify.rectangles import Rectangle
 from dicom_node.deidentify.stored_pixels import UnblankableError
+from inference.decoding import stored_values
 from tests.conftest import package_file
 
 PLACE = Rectangle(left=3, top=1, width=5, height=4)
@@ -249,6 +250,23 @@ def test_a_lossy_jpeg_loses_nothing_more_and_stays_marked(mode: str, photometric
         result.LossyImageCompressionMethod,
     )
     assert 1 < float(result.LossyImageCompressionRatio) < 10
+
+
+@pytest.mark.parametrize("name", ["nm_pt/JPGExtended.dcm", "radiograph/RG3_JPLY.dcm", "radiograph/XA1_JPLY.dcm"])
+def test_a_jpeg_of_twelve_bits_loses_nothing_more(test_data: Path, name: str) -> None:
+    source = pydicom.dcmread(test_data / "dicom" / name)
+    before = stored_values(source)
+
+    result = read_back(blank(source, (PLACE,)))
+
+    mask = inside(result, PLACE)
+    assert np.array_equal(before[~mask[0]], pixels_of(result)[~mask][:, 0])
+    assert_black(result, pixels_of(result)[mask])
+    assert (uid.ExplicitVRLittleEndian, "01", source.BitsStored) == (
+        result.file_meta.TransferSyntaxUID,
+        result.LossyImageCompression,
+        result.BitsStored,
+    )
 
 
 def test_a_damaged_scan_is_not_written_anew_as_a_sound_one() -> None:

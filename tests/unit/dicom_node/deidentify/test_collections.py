@@ -206,6 +206,35 @@ def test_what_lies_in_a_folder_that_cannot_be_read_is_missed_by_name(
     assert 1 == summary.written
 
 
+def test_a_folder_whose_names_can_be_listed_but_not_followed_is_told_name_by_name(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "listed" / "folder").mkdir(parents=True)
+    (source / "listed" / "1.dcm").write_bytes(slice_of(2))
+    real_stat, real_scandir = os.stat, os.scandir
+
+    def refused(path: object) -> None:  # as whoever is not root would find a folder of mode 644
+        if Path(os.fspath(path)).parent.name == "listed":
+            raise PermissionError(13, "Permission denied", str(path))
+
+    def stat(path: object, **options: bool) -> os.stat_result:
+        refused(path)
+        return real_stat(path, **options)
+
+    def scandir(path: str) -> object:
+        refused(path)
+        return real_scandir(path)
+
+    monkeypatch.setattr(os, "stat", stat)
+    monkeypatch.setattr(os, "lstat", lambda path: stat(path, follow_symlinks=False))
+    monkeypatch.setattr(os, "scandir", scandir)
+
+    summary = run(source, tmp_path / "out")
+
+    assert [("1.dcm", "unreadable"), ("folder", "unreadable")] == codes(summary)
+    assert 1 == summary.written
+
+
 def test_links_to_folders_are_named_and_links_to_files_followed(tmp_path: Path, source: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "2.dcm").write_bytes(slice_of(2))

@@ -29,6 +29,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from dicom_node.deidentify import reading
 from dicom_node.deidentify.files import Deidentifier
 from dicom_node.deidentify.keys import make_key
 from dicom_node.deidentify.profile import Option, Profile
@@ -294,6 +295,16 @@ def test_what_is_deflated_and_cut_off_is_refused(tmp_path: Path) -> None:
     content = slice_of(syntax=DeflatedExplicitVRLittleEndian)
     with pytest.raises(RefusedError):
         DEIDENTIFIER.write(io.BytesIO(content[:-40]), tmp_path)
+
+
+def test_what_inflates_to_more_than_an_image_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_BYTES", 1_000_000)
+    content = slice_of(syntax=DeflatedExplicitVRLittleEndian, pixels=bytes(2_000_000))
+
+    with pytest.raises(RefusedError, match="data set: more than 1000000 bytes when inflated") as refusal:
+        DEIDENTIFIER.write(io.BytesIO(content), tmp_path)
+
+    assert "too-large" == refusal.value.code
 
 
 def test_attributes_behind_the_pixels_are_refused(tmp_path: Path) -> None:
