@@ -14,6 +14,14 @@
 from __future__ import annotations
 
 
+def is_from_disk(error: Exception) -> bool:
+    """Return whether the disk failed, not what was read from it: only the disk's error has a number.
+
+    pydicom and Pillow raise an OSError without one at a broken stream.
+    """
+    return isinstance(error, OSError) and error.errno is not None
+
+
 class NodeError(Exception):
     """Any error of the node that has a message for people."""
 

@@ -18,6 +18,7 @@ import pydicom
 from numpy.typing import NDArray
 
 from dicom_node.deidentify.projection import projection
+from dicom_node.errors import is_from_disk
 from dicom_node.preprocess.decoders import Decoders
 from inference.errors import FilmError
 from inference.film import display_pixels, require_readable_size, to_radiograph
@@ -61,9 +62,9 @@ def open_film(path: Path, judge: Judge) -> Film | Refusal:
         return Film(judge.preprocessing.prepare(radiograph), display_pixels(radiograph))
     except FilmError as error:
         return Refusal(error.code, error.reason)
-    except OSError:
-        raise  # the disk, not the instance: the study is read again later
     except Exception as error:
+        if is_from_disk(error):
+            raise  # the study is read again later
         # pydicom raises nearly anything on a broken file. The kind of error names no value of it.
         return Refusal("pixels", f"the instance cannot be decoded ({type(error).__name__})")
 
