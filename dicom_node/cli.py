@@ -267,10 +267,15 @@ def process(
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for result objects and results.jsonl.")],
     config: Config = None,
 ) -> None:
-    """Read studies from files, without network: results go to a folder."""
+    """Read studies from files, without network: results go to a folder; exit status 1 where a file was not read.
+
+    A second run into the same folder writes results.jsonl anew, and replaces it once it has ended; a run that is
+    stopped leaves results.jsonl.part.
+    """
     from dicom_node.process import process_files
 
-    process_files(load_settings(config), paths, out_dir, err)
+    if not process_files(load_settings(config), paths, out_dir, err):
+        raise typer.Exit(1)
 
 
 @app.command()
