@@ -13,13 +13,20 @@
 
 from __future__ import annotations
 
+import os
+
+
+def disk_fault(error: BaseException | None) -> str:
+    """Return what the system says of a disk that failed, which names no file; empty where it was not the disk.
+
+    Only the system's error has a number: pydicom and Pillow raise an OSError without one at a broken stream.
+    """
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno is not None else ""
+
 
 def is_from_disk(error: Exception) -> bool:
-    """Return whether the disk failed, not what was read from it: only the disk's error has a number.
-
-    pydicom and Pillow raise an OSError without one at a broken stream.
-    """
-    return isinstance(error, OSError) and error.errno is not None
+    """Return whether the disk failed, not what was read from it."""
+    return bool(disk_fault(error))
 
 
 class NodeError(Exception):

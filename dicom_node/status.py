@@ -258,7 +258,7 @@ def _state(row: Row | None) -> str:
     if row is None:
         return "arriving"
     if row["waits_for"]:
-        return "waiting for a model"
+        return "held up" if row["waits_for"].startswith(generations.NODE_FAULT) else "waiting for a model"
     return "being read" if row["state"] == "sealed" else str(row["state"])
 
 

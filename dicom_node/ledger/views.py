@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_node.ledger.generations import NODE_FAULT
 from dicom_node.ledger.schema import association, delivery, executor, generation, instance, reading, result, timing
 from dicom_node.study import study_key
 
@@ -75,10 +76,12 @@ def waiting(connection: sa.Connection) -> Row:
     )
     sealed = sa.select(sa.func.count()).select_from(generation).where(generation.c.state == "sealed")
     held = generation.c.waits_for.is_not(None)
+    by_node = generation.c.waits_for.startswith(NODE_FAULT, autoescape=True)
     return {
         "arriving": connection.execute(unsealed).scalar_one(),
         "being read": connection.execute(sealed.where(~held)).scalar_one(),
-        "waiting for a model": connection.execute(sealed.where(held)).scalar_one(),
+        "waiting for a model": connection.execute(sealed.where(held, ~by_node)).scalar_one(),
+        "held up by a fault of the node": connection.execute(sealed.where(by_node)).scalar_one(),
         **_undelivered(connection),
     }
 

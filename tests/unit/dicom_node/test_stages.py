@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
+from rich.table import Table
+from structlog.testing import capture_logs
 
 from dicom_node.deliver import Acceptance, DestinationUnavailableError, RejectedError
 from dicom_node.errors import ModelUnavailableError
@@ -27,7 +31,7 @@ from dicom_node.results import Results
 from dicom_node.settings import load_settings
 from dicom_node.spool.spool import Spool
 from dicom_node.stages import MODEL_WAIT_S, MOST_READS, DeliverStage, ReadStage
-from dicom_node.status import explain
+from dicom_node.status import explain, studies
 from inference.types import Code, Familiarity, Finding, ModelCard, Prediction, ReferenceCase
 from structured_reports.lifecycle import FormerResult
 from structured_reports.port import DICOM, Refusal, ResultObject
@@ -36,6 +40,7 @@ from tests.unit.dicom_node.test_sealing import INSTANCE
 REPORT = ResultObject("report", "2.25.1", DICOM, b"the bytes", "1.2.840.10008.5.1.4.1.1.88.33", "1.2.840.10008.1.2.1")
 
 
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/objects/Doe^Jane.dcm")
 SOURCE = Source("a" * 64, Path("a.dcm"))
 
 
@@ -366,12 +371,56 @@ def test_a_result_that_a_later_one_overtook_is_not_sent_after_it(database: sa.En
 
 def test_a_full_disk_does_not_count_against_a_study(database: sa.Engine, tmp_path: Path) -> None:
     arrive(database)
-    node = stages(database, tmp_path, error=OSError("No space left on device"))
+    node = stages(database, tmp_path, error=FULL)
 
     for _ in range(MOST_READS + 2):
         assert node.read(1, "first") is not None
 
     assert "sealed" == node.generations()[0]["state"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (FULL, "a fault of the node: No space left on device"),
+        (sa.exc.OperationalError("INSERT", {}, Exception("Doe^Jane")), "a fault of the node: OperationalError"),
+    ],
+)
+def test_a_study_that_a_fault_of_the_node_holds_up_says_so(
+    database: sa.Engine, tmp_path: Path, error: Exception, reason: str
+) -> None:
+    arrive(database)
+    stages(database, tmp_path, error=error).read(1, "first")
+
+    node = Node(load_settings(data_dir=tmp_path))
+    shown, explained = studies(node, 1), explain(node, INSTANCE.study_uid)
+    assert (0, 1) == tuple(
+        shown.data["waiting"][key] for key in ("waiting for a model", "held up by a fault of the node")
+    )
+    assert ["held up"] == list(cast(Table, shown.tables[0]).columns[3].cells)
+    assert f"          [red]waits[/]: {reason}" in explained.tables
+    assert "Doe" not in str((shown.data, explained.data))
+
+
+def test_the_event_of_a_full_disk_says_that_it_is_full(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    with capture_logs() as said:
+        stages(database, tmp_path, error=FULL).read(1, "first")
+
+    (failed,) = [one for one in said if one["event"] == "ReadFailed"]
+    assert failed["error"].startswith("OSError at FakePipeline.read:")
+    assert failed["error"].endswith("(No space left on device)")
+    assert "Doe" not in failed["error"]
+
+
+def test_a_stream_that_pydicom_calls_an_os_error_counts_against_the_study(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    node = stages(database, tmp_path, error=OSError("No tag to read at file position 31E"))
+
+    delays = [node.read(1, "first") for _ in range(MOST_READS + 1)]
+
+    assert delays[-1] is None
+    assert "failed" == node.generations()[0]["reason_code"]
 
 
 def test_a_study_whose_image_is_lost_is_refused_with_that_reason(database: sa.Engine, tmp_path: Path) -> None:
