@@ -49,6 +49,7 @@ def studies(node: Node, limit: int) -> Report:
     with node.database().connect() as connection:
         rows = views.newest_studies(connection, limit)
         waiting = views.waiting(connection)
+        conflicts, untold = views.conflicts(connection), views.untold(connection)
         faults = views.model_faults(connection)
         probed = probes.newest(connection)
     table = Table("study", "received", "instances", "state", "result", "delivered", title="Newest studies")
@@ -57,15 +58,36 @@ def studies(node: Node, limit: int) -> Report:
         table.add_row(
             study_key(row["study_uid"]),
             _clock(row["stored_at"]),
-            str(row["instances"]),
+            str(row["instances"]) + (f", [red]{row['conflicts']} not read[/]" if row["conflicts"] else ""),
             _state(latest),
             _result(latest),
             _delivered(latest),
         )
     line = ", ".join(f"{count} {what}" for what, count in waiting.items() if count) or "nothing waits"
     broken = [f"[red]the model {escape(name)} cannot be used[/]: {escape(fault)}" for name, fault in faults.items()]
-    data = {"studies": rows, "waiting": waiting, "model_faults": dict(faults), "probes": probed}
-    return Report([table, line, *broken, *(line for row in probed for line in _probe(row))], data)
+    data: Row = {"studies": rows, "waiting": waiting, "model_faults": dict(faults), "probes": probed}
+    data |= {"conflicts": conflicts, "untold": untold}
+    return Report(
+        [
+            table,
+            line,
+            *_unread(conflicts),
+            *_untold(untold),
+            *broken,
+            *(line for row in probed for line in _probe(row)),
+        ],
+        data,
+    )
+
+
+def _unread(conflicts: int) -> list[str]:
+    some = "1 instance has" if conflicts == 1 else f"{conflicts} instances have"
+    return [f"[red]{some} the UID of another with other bytes: kept, never read[/]"] if conflicts else []
+
+
+def _untold(studies: int) -> list[str]:
+    some = "1 study has" if studies == 1 else f"{studies} studies have"
+    return [f"{some} no result object: neither PACS nor EHR was told"] if studies else []
 
 
 def timings(node: Node) -> Report:
@@ -164,6 +186,8 @@ def _generation(row: Row) -> list[str]:
         for one in row["readings"]:
             lines += _reading(one)
         lines += [_object(one) for one in row["results"] if one["alternative_to"] != one["uid"]]
+        if row["state"] == generations.REFUSED and not row["results"]:
+            lines.append("          there is no result object: neither PACS nor EHR was told")
     elif row["waits_for"]:
         lines.append(f"          [red]waits[/]: {escape(row['waits_for'])}")
     elif row["state"] == generations.WITHHELD:

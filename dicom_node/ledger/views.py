@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_node.ledger.generations import NODE_FAULT
+from dicom_node.ledger.generations import NODE_FAULT, REFUSED
 from dicom_node.ledger.schema import association, delivery, executor, generation, instance, reading, result, timing
 from dicom_node.study import study_key
 
@@ -25,7 +25,7 @@ def newest_studies(connection: sa.Connection, limit: int) -> list[Row]:
     """Return the newest studies with their latest generation and its deliveries."""
     last = sa.func.max(instance.c.stored_at).label("stored_at")
     query = (
-        sa.select(instance.c.study_uid, sa.func.count().label("instances"), last)
+        sa.select(instance.c.study_uid, sa.func.count().label("instances"), _conflicts().label("conflicts"), last)
         .group_by(instance.c.study_uid)
         .order_by(last.desc())
         .limit(limit)
@@ -84,6 +84,25 @@ def waiting(connection: sa.Connection) -> Row:
         "held up by a fault of the node": connection.execute(sealed.where(by_node)).scalar_one(),
         **_undelivered(connection),
     }
+
+
+def conflicts(connection: sa.Connection) -> int:
+    """Return how many instances have the SOP Instance UID of another one and other bytes: none of them is read."""
+    return int(connection.execute(sa.select(_conflicts())).scalar_one())
+
+
+def _conflicts() -> sa.ColumnElement[int]:
+    return sa.func.coalesce(sa.func.sum(sa.case((instance.c.conflict, 1), else_=0)), 0)
+
+
+def untold(connection: sa.Connection) -> int:
+    """Return how many studies were refused and have no result object, so that nobody was told of them."""
+    latest = sa.select(sa.func.max(generation.c.id)).group_by(generation.c.study_uid)
+    told = sa.select(generation.c.study_uid).join(result, result.c.generation_id == generation.c.id)
+    query = sa.select(sa.func.count()).where(
+        generation.c.id.in_(latest), generation.c.state == REFUSED, generation.c.study_uid.not_in(told)
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def model_faults(connection: sa.Connection) -> Mapping[str, str]:

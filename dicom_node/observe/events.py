@@ -102,6 +102,22 @@ class ArrivalNotIndexed(Event):
 
 
 @dataclass(frozen=True)
+class UIDConflict(Event):
+    """An instance has the SOP Instance UID of another one of its study, and other bytes: kept, never read.
+
+    Attributes
+    ----------
+    file
+        In the spool.
+    """
+
+    is_trouble: ClassVar[bool] = True
+
+    study: str
+    file: str
+
+
+@dataclass(frozen=True)
 class StudySealed(Event):
     study: str
     generation: int

@@ -423,6 +423,46 @@ def test_a_stream_that_pydicom_calls_an_os_error_counts_against_the_study(databa
     assert "failed" == node.generations()[0]["reason_code"]
 
 
+def told(folder: Path) -> str:
+    """Return what `status` says below its table."""
+    return "\n".join(map(str, studies(Node(load_settings(data_dir=folder)), 1).tables[1:]))
+
+
+def test_an_instance_with_the_uid_of_another_is_marked_and_counted_in_status(
+    database: sa.Engine, tmp_path: Path
+) -> None:
+    arrive(database)
+    twice = replace(INSTANCE, sop_uid="1.2.1.1", sha256="f" * 64, path="studies/f")
+    Arrivals(database, "r", lambda _: 0.0).record([Opened("b", "CT", 3.0), Stored("b", twice), Released("b", 4.0)])
+
+    shown = studies(Node(load_settings(data_dir=tmp_path)), 1)
+
+    assert ["2, [red]1 not read[/]"] == list(cast(Table, shown.tables[0]).columns[2].cells)
+    assert (1, [1]) == (shown.data["conflicts"], [one["conflicts"] for one in shown.data["studies"]])
+    assert "1 instance has the UID of another with other bytes: kept, never read" in told(tmp_path)
+
+
+def test_a_study_of_which_nobody_was_told_is_counted_and_explained(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    node = stages(database, tmp_path, result=StudyResult((), Refusal("header", "no result can be made")))
+    node.read(1, "first")
+
+    explained = explain(Node(load_settings(data_dir=tmp_path)), INSTANCE.study_uid)
+    assert 1 == studies(Node(load_settings(data_dir=tmp_path)), 1).data["untold"]
+    assert "1 study has no result object: neither PACS nor EHR was told" in told(tmp_path)
+    assert "          there is no result object: neither PACS nor EHR was told" in explained.tables
+
+
+def test_a_study_of_which_somebody_was_told_is_not_counted_as_untold(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    stages(database, tmp_path).read(1, "first")
+    arrive(database, 2)
+    stages(database, tmp_path, result=StudyResult((), Refusal("header", "no result can be made"))).read(2, "first")
+
+    assert 0 == studies(Node(load_settings(data_dir=tmp_path)), 1).data["untold"]
+    assert "told" not in told(tmp_path)
+
+
 def test_a_study_whose_image_is_lost_is_refused_with_that_reason(database: sa.Engine, tmp_path: Path) -> None:
     arrive(database)
     node = stages(database, tmp_path, error=FileNotFoundError(2, "No such file or directory"))
