@@ -43,6 +43,8 @@ Config = Annotated[
         envvar="DICOM_NODE_CONFIG",
     ),
 ]
+_STUDY = "Study Instance UID, or its key or the beginning of that"
+Study = Annotated[str, typer.Argument(help=f"{_STUDY}.")]
 DataDir = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--data-dir", "-d", help="Where the node keeps its data.", envvar="DICOM_NODE_DATA_DIR"),
@@ -176,7 +178,7 @@ def status(
 
 @app.command()
 def explain(
-    study: Annotated[str, typer.Argument(help="Study Instance UID or key.")],
+    study: Study,
     config: Config = None,
     data_dir: DataDir = None,
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
@@ -189,7 +191,7 @@ def explain(
 
 @app.command()
 def retry(
-    study: Annotated[Optional[str], typer.Argument(help="Study Instance UID or key; all without it.")] = None,  # noqa: UP045
+    study: Annotated[Optional[str], typer.Argument(help=f"{_STUDY}; all without it.")] = None,  # noqa: UP045
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -204,7 +206,7 @@ def retry(
 
 @app.command()
 def rerun(
-    study: Annotated[str, typer.Argument(help="Study Instance UID or key.")],
+    study: Study,
     reason: Annotated[str, typer.Option("--reason", help="Why, for `explain`; no patient data.")] = "",
     config: Config = None,
     data_dir: DataDir = None,
@@ -221,7 +223,7 @@ def rerun(
 
 @app.command()
 def withdraw(
-    study: Annotated[str, typer.Argument(help="Study Instance UID or key.")],
+    study: Study,
     reason: Annotated[str, typer.Option("--reason", help="113001 or quality; 113037 or patient-safety.")],
     model: Annotated[Optional[str], typer.Option("--model", help="Only the results of this model.")] = None,  # noqa: UP045
     note: Annotated[str, typer.Option("--note", help="Words that the EHR shows with it; no patient data.")] = "",
@@ -246,7 +248,7 @@ def withdraw(
 
 @app.command()
 def rebuild(
-    study: Annotated[str, typer.Argument(help="Study Instance UID or key.")],
+    study: Study,
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:

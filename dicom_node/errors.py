@@ -60,7 +60,7 @@ class NotAnInstanceError(NodeError):
 
 
 class UnknownStudyError(NodeError):
-    """No study of that UID or key is known."""
+    """No study of that UID or key is known, or it is not known which is meant."""
 
 
 class NothingToDoError(NodeError):

@@ -39,6 +39,10 @@ from structured_reports.rejection import TITLES, rejection
 _MOST_TRIES = 5
 
 
+# Of a key: so few name one study of some thousand, and are typed without a slip.
+_FEWEST_OF_A_KEY = 6
+
+
 @dataclass(frozen=True)
 class Withdrawn:
     """What a withdrawal came to.
@@ -155,17 +159,22 @@ def reason_of(said: str) -> RejectionReason:
 
 
 def known_study(connection: sa.Connection, wanted: str) -> str:
-    """Return the Study Instance UID of a study that is named by it or by its key.
+    """Return the Study Instance UID of a study that is named by it or by its key, of which the beginning is enough.
 
     Raises
     ------
     UnknownStudyError
-        Nothing of such a study arrived.
+        Nothing of such a study arrived, or several keys begin so.
     """
-    uid = views.find_study(connection, wanted)
-    if uid is None:
-        raise UnknownStudyError(f"no study {wanted!r} has arrived (give its Study Instance UID or its key)")
-    return uid
+    found = views.find_studies(connection, wanted)
+    how = f"give its Study Instance UID, or its key or at least {_FEWEST_OF_A_KEY} characters of it"
+    if len(wanted) < _FEWEST_OF_A_KEY and wanted not in found:
+        raise UnknownStudyError(f"{wanted!r} names no study: {how}")
+    if not found:
+        raise UnknownStudyError(f"no study {wanted!r} has arrived ({how})")
+    if len(found) > 1:
+        raise UnknownStudyError(f"{wanted!r} may be any of {', '.join(sorted(map(study_key, found)))}")
+    return found[0]
 
 
 def _require_files(node: Node, connection: sa.Connection, uid: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from dicom_node.engine.app import Queues
 from dicom_node.ledger import deliveries, generations, lifecycle, probes, views
@@ -20,7 +20,7 @@ from dicom_node.ledger.database import writing
 from dicom_node.lifecycle import known_study
 from dicom_node.node import Node
 from dicom_node.quirks import quirks
-from dicom_node.study import study_key
+from dicom_node.study import KEY_LENGTH, study_key
 from inference.types import ReferenceCase
 from structured_reports.text import case_line
 
@@ -52,7 +52,9 @@ def studies(node: Node, limit: int) -> Report:
         conflicts, untold = views.conflicts(connection), views.untold(connection)
         faults = views.model_faults(connection)
         probed = probes.newest(connection)
-    table = Table("study", "received", "instances", "state", "result", "delivered", title="Newest studies")
+    # Whole however little room there is: it is what the other commands take.
+    key = Column("study", min_width=KEY_LENGTH, no_wrap=True)
+    table = Table(key, "received", "instances", "state", "result", "delivered", title="Newest studies")
     for row in rows:
         latest = row["latest"]
         table.add_row(

@@ -15,10 +15,10 @@ from dicom_node.study import study_key
 Row = dict[str, Any]
 
 
-def find_study(connection: sa.Connection, wanted: str) -> str | None:
-    """Return the Study Instance UID for a UID or a key, None where no such study arrived."""
-    uids = connection.execute(sa.select(instance.c.study_uid).distinct()).scalars()
-    return next((uid for uid in uids if wanted in (uid, study_key(uid))), None)
+def find_studies(connection: sa.Connection, wanted: str) -> list[str]:
+    """Return the Study Instance UIDs of the studies that are meant: that of a UID, or all whose key begins so."""
+    uids = connection.execute(sa.select(instance.c.study_uid).distinct()).scalars().all()
+    return [wanted] if wanted in uids else [uid for uid in uids if study_key(uid).startswith(wanted)]
 
 
 def newest_studies(connection: sa.Connection, limit: int) -> list[Row]:

@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
+from rich.console import Console
 from rich.table import Table
 from structlog.testing import capture_logs
 
@@ -31,7 +33,8 @@ from dicom_node.results import Results
 from dicom_node.settings import load_settings
 from dicom_node.spool.spool import Spool
 from dicom_node.stages import MODEL_WAIT_S, MOST_READS, DeliverStage, ReadStage
-from dicom_node.status import explain, studies
+from dicom_node.status import explain, show, studies
+from dicom_node.study import study_key
 from inference.types import Code, Familiarity, Finding, ModelCard, Prediction, ReferenceCase
 from structured_reports.lifecycle import FormerResult
 from structured_reports.port import DICOM, Refusal, ResultObject
@@ -421,6 +424,16 @@ def test_a_stream_that_pydicom_calls_an_os_error_counts_against_the_study(databa
 
     assert delays[-1] is None
     assert "failed" == node.generations()[0]["reason_code"]
+
+
+def test_the_key_of_a_study_is_whole_where_there_is_little_room(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    stages(database, tmp_path).read(1, "first")
+    shown = StringIO()
+
+    show(studies(Node(load_settings(data_dir=tmp_path)), 1), Console(file=shown, width=80), as_json=False)
+
+    assert study_key(INSTANCE.study_uid) in shown.getvalue()
 
 
 def told(folder: Path) -> str:
