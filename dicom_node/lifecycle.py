@@ -115,10 +115,11 @@ def withdraw(node: Node, wanted: str, reason: RejectionReason, note: str, model:
     """
     database = node.database()
     queues = Queues(database)
+    routes = [route.name for route in node.settings.research]
     for _ in range(_MOST_TRIES):
         with database.connect() as connection:
             uid = known_study(connection, wanted)
-            standing = lifecycle.standing_results(connection, uid, model)
+            standing = lifecycle.standing_results(connection, uid, model, routes)
             number = lifecycle.next_number(connection, uid)
             if not standing:
                 _require_recorded(connection, uid, model)
@@ -132,7 +133,7 @@ def withdraw(node: Node, wanted: str, reason: RejectionReason, note: str, model:
             ) from error
         reached("withdrawal-written")
         with writing(database) as connection:
-            if lifecycle.standing_results(connection, uid, model) != standing:
+            if lifecycle.standing_results(connection, uid, model, routes) != standing:
                 continue  # sent or recorded meanwhile: the note would not name it
             if lifecycle.next_number(connection, uid) != number:
                 continue

@@ -10,15 +10,19 @@ import sqlalchemy as sa
 
 from dicom_node.errors import UnknownStudyError
 from dicom_node.former import is_of
-from dicom_node.ledger import lifecycle, versions
+from dicom_node.ledger import deliveries, lifecycle, versions
 from dicom_node.ledger.arrivals import Arrivals
 from dicom_node.ledger.database import writing
 from dicom_node.ledger.lifecycle import Sent
 from dicom_node.lifecycle import known_study
+from dicom_node.lifecycle import withdraw as withdraw_results
+from dicom_node.node import Node
 from dicom_node.pipeline import Reading, StudyResult
 from dicom_node.receive.index import Opened, Stored
+from dicom_node.settings import load_settings
 from dicom_node.study import study_key
 from inference.types import ModelCard, Prediction
+from structured_reports.lifecycle import RejectionReason
 from tests.unit.dicom_node.test_sealing import INSTANCE
 from tests.unit.dicom_node.test_stages import REPORT, SOURCE, FakeDestination, Stages, arrive, stages
 
@@ -274,3 +278,28 @@ def test_what_begins_several_keys_names_none_and_all_are_listed(database: sa.Eng
         named(database, keys[0][:6])
 
     assert all(key in str(caught.value) for key in keys)
+
+
+def test_a_route_for_research_has_no_results_to_withdraw(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database, 1)
+    node = stages(database, tmp_path, FakeDestination())
+    replace(node.read, routes=("registry",))(1, "first")
+    with writing(database) as connection:
+        for _ in range(2):
+            deliveries.begin_delivery(connection, 2)  # as one does that was refused, and then sent again
+        deliveries.reject(connection, 2, "1 of 1 stay here", [])
+    config = tmp_path / "node.toml"
+    config.write_text(
+        f'''[node]
+data_dir = "{tmp_path}/node"
+database = "sqlite:///{tmp_path}/node.db"
+[[research]]
+name = "registry"
+directory = "{tmp_path}/copies"
+'''
+    )
+
+    done = withdraw_results(Node(load_settings(config)), STUDY, RejectionReason.QUALITY, "", None)
+
+    assert done is not None
+    assert (0, (), ()) == (done.instances, done.destinations, done.unreachable)
