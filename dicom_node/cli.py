@@ -59,9 +59,12 @@ def main() -> None:
         app()
     except NodeError as error:
         _fail(str(error))
-    except sa.exc.OperationalError as error:
-        # The driver's first line says what is wrong; it names host and database, never a row.
-        _fail(f"node.database: {str(error.orig).splitlines()[0]}")
+    except sa.exc.DatabaseError as error:
+        from dicom_node.ledger.database import database_fault
+
+        if not (fault := database_fault(error)):
+            raise
+        _fail(f"node.database: {fault}")
 
 
 def _fail(message: str) -> NoReturn:

@@ -168,11 +168,11 @@ def known_study(connection: sa.Connection, wanted: str) -> str:
         Nothing of such a study arrived, or several keys begin so.
     """
     found = views.find_studies(connection, wanted)
-    how = f"give its Study Instance UID, or its key or at least {_FEWEST_OF_A_KEY} characters of it"
-    if len(wanted) < _FEWEST_OF_A_KEY and wanted not in found:
-        raise UnknownStudyError(f"{wanted!r} names no study: {how}")
+    if len(wanted) < _FEWEST_OF_A_KEY:
+        found = [uid for uid in found if uid == wanted]
     if not found:
-        raise UnknownStudyError(f"no study {wanted!r} has arrived ({how})")
+        how = f"its key, or at least {_FEWEST_OF_A_KEY} characters from its beginning"
+        raise UnknownStudyError(f"no study {wanted!r} has arrived (give its Study Instance UID, {how})")
     if len(found) > 1:
         raise UnknownStudyError(f"{wanted!r} may be any of {', '.join(sorted(map(study_key, found)))}")
     return found[0]

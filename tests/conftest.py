@@ -69,6 +69,16 @@ def cut_in_sequence(source: Path, target: Path) -> Path:
     return target
 
 
+def damaged_database(path: Path) -> Path:
+    """Write a database of the node whose first bytes are overwritten."""
+    engine = open_database(f"sqlite:///{path}")
+    migrate(engine)
+    engine.dispose()
+    with path.open("r+b") as file:
+        file.write(b"something else..")
+    return path
+
+
 def as_study(source: Path, target: Path, number: int, **attributes: object) -> Path:
     """Write a copy of an image under UIDs of its own."""
     dataset = pydicom.dcmread(source)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from inference.models import DEFAULT_MODEL
-from tests.conftest import as_study, cut_in_sequence, package_file
+from tests.conftest import as_study, cut_in_sequence, damaged_database, package_file
 from tests.peers.peers import free_port
 from tests.running import PROGRAM, running_node
 from tests.unit.dicom_node.test_roster import copied, table
@@ -124,6 +124,19 @@ def test_status_of_a_folder_where_no_node_ran_says_so(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "no node has run here yet" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize("command", [["status"], ["explain", "1.2.3"], ["retry"], ["serve"]])
+def test_a_damaged_database_is_one_message_without_traceback(tmp_path: Path, command: list[str]) -> None:
+    damaged_database(tmp_path / "node.db")
+    (tmp_path / "node-id").write_text("0" * 32)
+
+    done = run(*command, "--data-dir", tmp_path)
+
+    (said,) = done.stderr.splitlines()
+    assert 1 == done.returncode
+    assert said.startswith("dicom-node: node.database: ")
+    assert said.endswith("file is not a database")
 
 
 def test_process_writes_results_and_a_line_for_each_study(tmp_path: Path, chest_film: Path, ct_slice: Path) -> None:
