@@ -297,6 +297,8 @@ def deidentify(
 ) -> None:
     """De-identify files by PS3.15 Annex E; exit status 1 where one was refused. A second run goes on where one stopped.
 
+    The exit status is 1, too, where no file was written by this run or one before it.
+
     The site key (`dicom-node make-key`, or DICOM_NODE_SITE_KEY) makes pseudonyms that stay the same.
     """
     from dicom_node.deidentify_files import deidentify_files
@@ -307,7 +309,7 @@ def deidentify(
     deidentifier = settings.deidentifier(profile, key)
     if settings.vault:
         settings.vault.require()
-    if deidentify_files(source, target, deidentifier, err, refused, settings.vault).refused:
+    if not deidentify_files(source, target, deidentifier, err, refused, settings.vault).is_well:
         raise typer.Exit(1)
 
 
