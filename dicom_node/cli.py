@@ -43,6 +43,8 @@ Config = Annotated[
         envvar="DICOM_NODE_CONFIG",
     ),
 ]
+_STUDY = "Study Instance UID, or its key or the beginning of that"
+Study = Annotated[str, typer.Argument(help=f"{_STUDY}.")]
 DataDir = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--data-dir", "-d", help="Where the node keeps its data.", envvar="DICOM_NODE_DATA_DIR"),
@@ -57,9 +59,12 @@ def main() -> None:
         app()
     except NodeError as error:
         _fail(str(error))
-    except sa.exc.OperationalError as error:
-        # The driver's first line says what is wrong; it names host and database, never a row.
-        _fail(f"node.database: {str(error.orig).splitlines()[0]}")
+    except sa.exc.DatabaseError as error:
+        from dicom_node.ledger.database import database_fault
+
+        if not (fault := database_fault(error)):
+            raise
+        _fail(f"node.database: {fault}")
 
 
 def _fail(message: str) -> NoReturn:
@@ -176,7 +181,7 @@ def status(
 
 @app.command()
 def explain(
-    study: Annotated[str, typer.Argument(help="Study Instance UID or key.")],
+    study: Study,
     config: Config = None,
     data_dir: DataDir = None,
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
@@ -189,7 +194,7 @@ def explain(
 
 @app.command()
 def retry(
-    study: Annotated[Optional[str], typer.Argument(help="Study Instance UID or key; all without it.")] = None,  # noqa: UP045
+    study: Annotated[Optional[str], typer.Argument(help=f"{_STUDY}; all without it.")] = None,  # noqa: UP045
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -204,7 +209,7 @@ def retry(
 
 @app.command()
 def rerun(
-    study: Annotated[str, typer.Argument(help="Study Instance UID or key.")],
+    study: Study,
     reason: Annotated[str, typer.Option("--reason", help="Why, for `explain`; no patient data.")] = "",
     config: Config = None,
     data_dir: DataDir = None,
@@ -221,7 +226,7 @@ def rerun(
 
 @app.command()
 def withdraw(
-    study: Annotated[str, typer.Argument(help="Study Instance UID or key.")],
+    study: Study,
     reason: Annotated[str, typer.Option("--reason", help="113001 or quality; 113037 or patient-safety.")],
     model: Annotated[Optional[str], typer.Option("--model", help="Only the results of this model.")] = None,  # noqa: UP045
     note: Annotated[str, typer.Option("--note", help="Words that the EHR shows with it; no patient data.")] = "",
@@ -246,7 +251,7 @@ def withdraw(
 
 @app.command()
 def rebuild(
-    study: Annotated[str, typer.Argument(help="Study Instance UID or key.")],
+    study: Study,
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -267,10 +272,15 @@ def process(
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for result objects and results.jsonl.")],
     config: Config = None,
 ) -> None:
-    """Read studies from files, without network: results go to a folder."""
+    """Read studies from files, without network: results go to a folder; exit status 1 where a file was not read.
+
+    A second run into the same folder writes results.jsonl anew, and replaces it once it has ended; a run that is
+    stopped leaves results.jsonl.part.
+    """
     from dicom_node.process import process_files
 
-    process_files(load_settings(config), paths, out_dir, err)
+    if not process_files(load_settings(config), paths, out_dir, err):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -287,6 +297,8 @@ def deidentify(
 ) -> None:
     """De-identify files by PS3.15 Annex E; exit status 1 where one was refused. A second run goes on where one stopped.
 
+    The exit status is 1, too, where no file was written by this run or one before it.
+
     The site key (`dicom-node make-key`, or DICOM_NODE_SITE_KEY) makes pseudonyms that stay the same.
     """
     from dicom_node.deidentify_files import deidentify_files
@@ -297,7 +309,7 @@ def deidentify(
     deidentifier = settings.deidentifier(profile, key)
     if settings.vault:
         settings.vault.require()
-    if deidentify_files(source, target, deidentifier, err, refused, settings.vault).refused:
+    if not deidentify_files(source, target, deidentifier, err, refused, settings.vault).is_well:
         raise typer.Exit(1)
 
 

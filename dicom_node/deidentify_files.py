@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from rich.table import Table
 from dicom_node.deidentify.files import Deidentifier
 from dicom_node.deidentify.reports import REPORTS, Reports
 from dicom_node.deidentify.settings import VaultSettings
-from dicom_node.deidentify.sources import Found, files_in, source_of
+from dicom_node.deidentify.sources import Found, absent_files, files_in, source_of
 from dicom_node.errors import StartError
 from dicom_node.exporting import Copy, Kept, export_apart, exporting_process
 from dicom_node.preprocess.decoders import Decoders
@@ -36,14 +36,21 @@ class Summary:
     ----------
     before
         Number of files whose copy stood there already.
+    skipped
+        Each DICOMDIR.
     refused
         Each refused file with code and sentence.
     """
 
     written: int = 0
     before: int = 0
-    skipped: int = 0
+    skipped: list[Found] = field(default_factory=list)
     refused: list[tuple[Found, str, str]] = field(default_factory=list)
+
+    @property
+    def is_well(self) -> bool:
+        """True where nothing was refused and something is written, by this run or one before it."""
+        return not self.refused and bool(self.written or self.before)
 
     def count(self, found: Found, made: Copy | Kept) -> None:
         """Count what became of a file."""
@@ -51,7 +58,7 @@ class Summary:
             self.written += made.is_new
             self.before += not made.is_new
         elif made.code in _SKIPPED:
-            self.skipped += 1
+            self.skipped.append(found)
         else:
             self.refused.append((found, made.code, made.sentence))
 
@@ -100,6 +107,8 @@ def deidentify_files(
         finally:
             if listed:
                 listed.writelines(_line(*one) for one in summary.refused)
+        if not (summary.written or summary.before):
+            _show_absent(process, summary.skipped, console)
     _show(summary, console)
     return summary
 
@@ -111,6 +120,18 @@ def _made(
         return export_apart(process, found, target, target / REPORTS, deidentifier, vault)
     except OSError as error:
         return Kept("unreadable", f"cannot be read ({type(error).__name__})")
+
+
+def _show_absent(process: Decoders, directories: Sequence[Found], console: Console) -> None:
+    """Say of each DICOMDIR how many of its files are absent: most likely it was copied without them."""
+    for path in (one.path for one in directories if one.member is None):
+        try:
+            absent, named = process.run(absent_files, path)
+        except Exception as error:  # pydicom raises nearly anything, and the message quotes it
+            said = f"cannot be read whole ({type(error).__name__})"
+        else:
+            said = f"{absent} of the {named} files that it names are absent"
+        console.print(f"{path}: {said}", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -138,7 +159,7 @@ def _line(found: Found, code: str, sentence: str) -> str:
 def _show(summary: Summary, console: Console) -> None:
     console.print(
         f"{summary.written} written, {summary.before} there before, {len(summary.refused)} refused, "
-        f"{summary.skipped} skipped (DICOMDIR)"
+        f"{len(summary.skipped)} skipped (DICOMDIR)"
     )
     if not summary.refused:
         return

@@ -13,6 +13,26 @@
 
 from __future__ import annotations
 
+import os
+
+
+def disk_fault(error: BaseException | None) -> str:
+    """Return what the system says of a disk that failed, which names no file; empty where it was not the disk.
+
+    Only the system's error has a number: pydicom and Pillow raise an OSError without one at a broken stream.
+    """
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno is not None else ""
+
+
+def is_from_disk(error: Exception) -> bool:
+    """Return whether the disk failed, not what was read from it."""
+    return bool(disk_fault(error))
+
+
+def is_from_machine(error: Exception) -> bool:
+    """Return whether disk or memory failed, not what was read."""
+    return is_from_disk(error) or isinstance(error, MemoryError)
+
 
 class NodeError(Exception):
     """Any error of the node that has a message for people."""
@@ -45,7 +65,7 @@ class NotAnInstanceError(NodeError):
 
 
 class UnknownStudyError(NodeError):
-    """No study of that UID or key is known."""
+    """No study of that UID or key is known, or it is not known which is meant."""
 
 
 class NothingToDoError(NodeError):

@@ -15,7 +15,7 @@ from dicom_node.deidentify.reports import Reports
 from dicom_node.deidentify.settings import VaultSettings
 from dicom_node.deidentify.sources import Found
 from dicom_node.deidentify.vault import Vault
-from dicom_node.errors import NodeError
+from dicom_node.errors import NodeError, is_from_disk
 from dicom_node.preprocess.decoders import DecoderDiedError, Decoders
 
 # Of many gigabytes most is copying; a long loop is decoded and written anew.
@@ -103,9 +103,11 @@ def export(
             written = write_reported(file, whole, folder, _reports(reports))
     except RefusedError as refusal:
         return Kept(refusal.code, str(refusal))
-    except (OSError, NodeError):
+    except NodeError:
         raise
     except Exception as error:  # what no reader foresaw is no better the next time: a person is to see it
+        if is_from_disk(error):
+            raise
         return Kept("malformed", f"cannot be de-identified ({type(error).__name__})")
     return Copy(written.path, written.instance, written.sop_class, written.transfer_syntax, written.is_new)
 

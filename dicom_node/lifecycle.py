@@ -39,6 +39,10 @@ from structured_reports.rejection import TITLES, rejection
 _MOST_TRIES = 5
 
 
+# Of a key: so few name one study of some thousand, and are typed without a slip.
+_FEWEST_OF_A_KEY = 6
+
+
 @dataclass(frozen=True)
 class Withdrawn:
     """What a withdrawal came to.
@@ -111,10 +115,11 @@ def withdraw(node: Node, wanted: str, reason: RejectionReason, note: str, model:
     """
     database = node.database()
     queues = Queues(database)
+    routes = [route.name for route in node.settings.research]
     for _ in range(_MOST_TRIES):
         with database.connect() as connection:
             uid = known_study(connection, wanted)
-            standing = lifecycle.standing_results(connection, uid, model)
+            standing = lifecycle.standing_results(connection, uid, model, routes)
             number = lifecycle.next_number(connection, uid)
             if not standing:
                 _require_recorded(connection, uid, model)
@@ -128,7 +133,7 @@ def withdraw(node: Node, wanted: str, reason: RejectionReason, note: str, model:
             ) from error
         reached("withdrawal-written")
         with writing(database) as connection:
-            if lifecycle.standing_results(connection, uid, model) != standing:
+            if lifecycle.standing_results(connection, uid, model, routes) != standing:
                 continue  # sent or recorded meanwhile: the note would not name it
             if lifecycle.next_number(connection, uid) != number:
                 continue
@@ -155,17 +160,22 @@ def reason_of(said: str) -> RejectionReason:
 
 
 def known_study(connection: sa.Connection, wanted: str) -> str:
-    """Return the Study Instance UID of a study that is named by it or by its key.
+    """Return the Study Instance UID of a study that is named by it or by its key, of which the beginning is enough.
 
     Raises
     ------
     UnknownStudyError
-        Nothing of such a study arrived.
+        Nothing of such a study arrived, or several keys begin so.
     """
-    uid = views.find_study(connection, wanted)
-    if uid is None:
-        raise UnknownStudyError(f"no study {wanted!r} has arrived (give its Study Instance UID or its key)")
-    return uid
+    found = views.find_studies(connection, wanted)
+    if len(wanted) < _FEWEST_OF_A_KEY:
+        found = [uid for uid in found if uid == wanted]
+    if not found:
+        how = f"its key, or at least {_FEWEST_OF_A_KEY} characters from its beginning"
+        raise UnknownStudyError(f"no study {wanted!r} has arrived (give its Study Instance UID, {how})")
+    if len(found) > 1:
+        raise UnknownStudyError(f"{wanted!r} may be any of {', '.join(sorted(map(study_key, found)))}")
+    return found[0]
 
 
 def _require_files(node: Node, connection: sa.Connection, uid: str) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicom_node.deidentify.projection import projection
+from dicom_node.errors import is_from_machine
 from dicom_node.preprocess.decoders import Decoders
 from inference.deflated import read_instance
 from inference.errors import FilmError
@@ -61,9 +62,9 @@ def open_film(path: Path, judge: Judge) -> Film | Refusal:
         return Film(judge.preprocessing.prepare(radiograph), display_pixels(radiograph))
     except FilmError as error:
         return Refusal(error.code, error.reason)
-    except (OSError, MemoryError):
-        raise  # the disk or the machine, not the instance: the study is read again later
     except Exception as error:
+        if is_from_machine(error):
+            raise  # the study is read again later
         # pydicom raises nearly anything on a broken file. The kind of error names no value of it.
         return Refusal("pixels", f"the instance cannot be decoded ({type(error).__name__})")
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicom_node.deidentify.projection import projection
+from dicom_node.errors import is_from_machine
 from inference.deflated import read_instance
 from inference.errors import FilmError
 from inference.film import display_pixels, to_radiograph
@@ -52,9 +53,9 @@ def open_series(paths: Sequence[Path], judge: SeriesJudge) -> Volume | Refusal:
         return Volume(judge.preprocessing.prepare(slices), named)
     except FilmError as error:
         return Refusal(error.code, error.reason)
-    except (OSError, MemoryError):
-        raise  # the disk or the machine, not the series: the study is read again later
     except Exception as error:
+        if is_from_machine(error):
+            raise  # the study is read again later
         # pydicom raises nearly anything on a broken file. The kind of error names no value of it.
         return Refusal("pixels", f"the series cannot be decoded ({type(error).__name__})")
 

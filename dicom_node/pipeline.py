@@ -12,6 +12,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
+from dicom_node.errors import is_from_machine
 from dicom_node.films import Answered, Source
 from dicom_node.former import replaceable
 from dicom_node.ledger.generations import FAILED
@@ -253,9 +254,9 @@ class Pipeline:
         except ReportError as error:
             # Fail closed: an object that might name somebody else goes nowhere. `status` shows the study.
             return Refusal("header", f"no result can be made: {error}")
-        except (OSError, MemoryError):
-            raise  # the disk or the machine, not the study: it is read again later
         except Exception as error:
+            if is_from_machine(error):
+                raise  # the disk or the machine, not the study: it is read again later
             # Whatever a library raises on one header or map: its message may hold a name, its kind does not.
             return Refusal(FAILED, f"no result can be made: unexpected {name_of(error)}")
 

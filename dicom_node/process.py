@@ -6,19 +6,22 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import track
 
-from dicom_node.durable import durable_write
+from dicom_node.deidentify.sources import files_in
+from dicom_node.durable import durable_write, sync_file, sync_folder
 from dicom_node.errors import ModelUnavailableError, NotAnInstanceError, StartError
 from dicom_node.films import Source
 from dicom_node.node import Node
-from dicom_node.observe.events import silence_libraries
+from dicom_node.observe.events import name_of, silence_libraries
 from dicom_node.pipeline import Reading, StudyResult
 from dicom_node.results import SUFFIXES, told
 from dicom_node.settings import Settings
@@ -29,18 +32,66 @@ from structured_reports.port import Refusal, ResultObject
 from structured_reports.provenance import is_own
 
 
-def process_files(settings: Settings, paths: Sequence[Path], out_dir: Path, console: Console) -> None:
+@dataclass
+class _Batch:
+    """The studies of files, and what could not be read of them, each told when it is found.
+
+    Attributes
+    ----------
+    unread
+        Number of files.
+    digests
+        By SOP Instance UID, of what is in a study or made by this software.
+    """
+
+    console: Console
+    studies: dict[str, list[Source]] = field(default_factory=lambda: defaultdict(list))
+    unread: int = 0
+    digests: dict[str, str] = field(default_factory=dict)
+
+    def add(self, file: Path) -> None:
+        """Add an instance to its study; one that came before, and an object of this software, are passed over."""
+        try:
+            header, digest = read_header(file), _digest(file)
+        except NotAnInstanceError as error:
+            self.leave(file, str(error))
+            return
+        except OSError as error:
+            self.leave(file, error.strerror or type(error).__name__)
+            return
+        uid = str(header.SOPInstanceUID)
+        if (former := self.digests.get(uid)) is not None:
+            if former != digest:
+                self.leave(file, "another file has its SOP Instance UID and other bytes")
+            return
+        self.digests[uid] = digest
+        if not is_own(header):
+            source = Source(digest, file, series_uid=str(header.SeriesInstanceUID))
+            self.studies[str(header.StudyInstanceUID)].append(source)
+
+    def leave(self, file: Path, reason: str) -> None:
+        """Count a file that is not read, and say why."""
+        self.unread += 1
+        self.console.print(f"not read {file}: {reason}", markup=False, highlight=False, soft_wrap=True)
+
+
+def process_files(settings: Settings, paths: Sequence[Path], out_dir: Path, console: Console) -> bool:
     """Write the results of every study in files or folders to a folder, one line a study and model to results.jsonl.
+
+    Returns
+    -------
+    bool
+        True where every file was read, or refused by a model with its reason.
 
     Raises
     ------
     StartError
-        There is nothing to read, or the folder cannot be written; at the end, where a model was missing that studies
-        need.
+        There is nothing to read, or the folder cannot be written; at the end, where studies were not read: for want of
+        a model, or for a fault of the node.
     """
     silence_libraries()
     node = Node(settings)
-    studies = _by_study(paths, console)
+    batch = _batch_of(paths, console)
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -49,55 +100,57 @@ def process_files(settings: Settings, paths: Sequence[Path], out_dir: Path, cons
     unread: list[str] = []
     with (
         node.pipeline(settings.work.devices[0], serial) as pipeline,
-        (out_dir / "results.jsonl").open("w", encoding="utf-8") as lines,
+        _replacing(out_dir / "results.jsonl") as lines,
     ):
-        for uid, sources in track(studies.items(), description="studies", console=console):
+        for uid, sources in track(batch.studies.items(), description="studies", console=console):
             try:
                 study = pipeline.read(sources, made_at=datetime.now().astimezone(), generation=1)
             except ModelUnavailableError as error:
                 unread.append(f"{study_key(uid)}: {error}")
                 continue
+            except Exception as error:  # whatever one study comes to, the others are read
+                unread.append(f"{study_key(uid)}: unexpected {name_of(error)}")
+                continue
             for line in _lines(uid, sources, study, out_dir):
                 lines.write(json.dumps(line, ensure_ascii=False) + "\n")
             lines.flush()
             console.print(f"{study_key(uid)}  {_sentence(study)}", markup=False, highlight=False, soft_wrap=True)
+    if batch.unread:
+        console.print(f"{batch.unread} file{'s' * (batch.unread > 1)} not read", highlight=False)
     if unread:
-        raise StartError("not read, for want of a model:\n" + "\n".join(unread))
+        raise StartError("studies that are not read:\n" + "\n".join(unread))
+    return not batch.unread
 
 
-def _by_study(paths: Sequence[Path], console: Console) -> Mapping[str, list[Source]]:
-    studies: dict[str, list[Source]] = defaultdict(list)
-    seen: set[str] = set()
-    for file in _files(paths):
-        try:
-            header = read_header(file)
-        except NotAnInstanceError as error:
-            _skipped(console, file, str(error))
-            continue
-        if str(header.SOPInstanceUID) in seen:
-            _skipped(console, file, "its SOP Instance UID came before")
-        elif not is_own(header):
-            seen.add(str(header.SOPInstanceUID))
-            studies[str(header.StudyInstanceUID)].append(
-                Source(_digest(file), file, series_uid=str(header.SeriesInstanceUID))
-            )
-    if not studies:
+def _batch_of(paths: Sequence[Path], console: Console) -> _Batch:
+    batch = _Batch(console)
+    for path in paths:
+        for found in files_in(path):
+            if found.fault is not None:
+                batch.leave(found.path, found.fault[1])
+            elif found.member is not None:
+                batch.leave(found.path, f"{found.member} lies in a ZIP file; unpack it")
+            elif found.path.name.upper() != "DICOMDIR":  # it lists instances and is none (PS3.10 8.6)
+                batch.add(found.path)
+    if not batch.studies:
         raise StartError("no DICOM instance in the given paths")
-    return studies
+    return batch
 
 
-def _skipped(console: Console, file: Path, reason: str) -> None:
-    console.print(f"not read {file}: {reason}", markup=False, highlight=False, soft_wrap=True)
+@contextmanager
+def _replacing(path: Path) -> Iterator[TextIO]:
+    """Yield a file that takes the place of another when the block ends; of a run that is stopped it is left."""
+    part = path.with_name(f"{path.name}.part")
+    with part.open("w", encoding="utf-8") as file:
+        yield file
+    sync_file(part)
+    part.replace(path)
+    sync_folder(path.parent)
 
 
 def _digest(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    for path in paths:
-        yield from sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
 
 
 def _lines(uid: str, sources: Sequence[Source], study: StudyResult, out_dir: Path) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydicom.dataset import Dataset
 
+from dicom_node.errors import is_from_machine
 from inference.deflated import read_instance
 from inference.header_terms import quoted
 from inference.projection import ATTRIBUTES, text_of
@@ -80,9 +81,9 @@ def facts_of(path: Path, calling_ae: str, called_ae: str) -> Facts:
 def _header(path: Path) -> Dataset:
     try:
         return read_instance(path, stop_before_pixels=True, specific_tags=[*ATTRIBUTES, *DESCRIPTIONS])
-    except (OSError, MemoryError):
-        raise
-    except Exception:  # pydicom raises nearly anything on a broken file: it says nothing, then
+    except Exception as error:  # pydicom raises nearly anything on a broken file: it says nothing, then
+        if is_from_machine(error):
+            raise
         return Dataset()
 
 

@@ -26,7 +26,7 @@ from dicom_node.deliver import (
     RejectedError,
 )
 from dicom_node.engine.app import Queues
-from dicom_node.errors import ModelUnavailableError
+from dicom_node.errors import ModelUnavailableError, disk_fault
 from dicom_node.films import Source
 from dicom_node.former import Edition, bundles_of, former_of, is_of
 from dicom_node.ledger import deliveries, generations, lifecycle, versions
@@ -99,10 +99,10 @@ class ReadStage:
                     study_key(generation.study_uid), generation.number, generation.attempts, events.name_of(error)
                 )
             )
-            if isinstance(error, (OSError, sa.exc.SQLAlchemyError)) and not self._lost(generation):
+            if (fault := _fault_of_node(error)) and not self._lost(generation):
                 # A full disk or a database that is away says nothing against the study.
                 with writing(self.database) as connection:
-                    generations.discount(connection, generation.id)
+                    generations.discount(connection, generation.id, generations.NODE_FAULT + fault)
             return min(5.0 * 2.0**generation.attempts, LONGEST_WAIT_S)
         return None
 
@@ -122,7 +122,7 @@ class ReadStage:
         """Keep a study until the model is there that it needs, however long that takes."""
         say(events.StudyWaits(study_key(generation.study_uid), generation.number, reason))
         with writing(self.database) as connection:
-            generations.discount(connection, generation.id, waits_for=reason)
+            generations.discount(connection, generation.id, reason)
         return MODEL_WAIT_S
 
     def _read(self, generation: Generation, recorded: Mapping[str, Sequence[RecordedResult]]) -> None:
@@ -208,6 +208,11 @@ class ReadStage:
                 self.queues.read(connection, late)
         reached("results-recorded")
         return True
+
+
+def _fault_of_node(error: Exception) -> str:
+    """Return what is wrong with disk or database, without path or value; empty where it is neither."""
+    return type(error).__name__ if isinstance(error, sa.exc.SQLAlchemyError) else disk_fault(error)
 
 
 def _outcome(study: StudyResult) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from dicom_node.engine.app import Queues
 from dicom_node.ledger import deliveries, generations, lifecycle, probes, views
@@ -20,7 +20,7 @@ from dicom_node.ledger.database import writing
 from dicom_node.lifecycle import known_study
 from dicom_node.node import Node
 from dicom_node.quirks import quirks
-from dicom_node.study import study_key
+from dicom_node.study import KEY_LENGTH, study_key
 from inference.types import ReferenceCase
 from structured_reports.text import case_line
 
@@ -49,23 +49,47 @@ def studies(node: Node, limit: int) -> Report:
     with node.database().connect() as connection:
         rows = views.newest_studies(connection, limit)
         waiting = views.waiting(connection)
+        conflicts, untold = views.conflicts(connection), views.untold(connection)
         faults = views.model_faults(connection)
         probed = probes.newest(connection)
-    table = Table("study", "received", "instances", "state", "result", "delivered", title="Newest studies")
+    # Whole however little room there is: it is what the other commands take.
+    key = Column("study", min_width=KEY_LENGTH, no_wrap=True)
+    table = Table(key, "received", "instances", "state", "result", "delivered", title="Newest studies")
     for row in rows:
         latest = row["latest"]
         table.add_row(
             study_key(row["study_uid"]),
             _clock(row["stored_at"]),
-            str(row["instances"]),
+            str(row["instances"]) + (f", [red]{row['conflicts']} not read[/]" if row["conflicts"] else ""),
             _state(latest),
             _result(latest),
             _delivered(latest),
         )
     line = ", ".join(f"{count} {what}" for what, count in waiting.items() if count) or "nothing waits"
     broken = [f"[red]the model {escape(name)} cannot be used[/]: {escape(fault)}" for name, fault in faults.items()]
-    data = {"studies": rows, "waiting": waiting, "model_faults": dict(faults), "probes": probed}
-    return Report([table, line, *broken, *(line for row in probed for line in _probe(row))], data)
+    data: Row = {"studies": rows, "waiting": waiting, "model_faults": dict(faults), "probes": probed}
+    data |= {"conflicts": conflicts, "untold": untold}
+    return Report(
+        [
+            table,
+            line,
+            *_unread(conflicts),
+            *_untold(untold),
+            *broken,
+            *(line for row in probed for line in _probe(row)),
+        ],
+        data,
+    )
+
+
+def _unread(conflicts: int) -> list[str]:
+    some = "1 instance has" if conflicts == 1 else f"{conflicts} instances have"
+    return [f"[red]{some} the UID of another with other bytes: kept, never read[/]"] if conflicts else []
+
+
+def _untold(studies: int) -> list[str]:
+    some = "1 study has" if studies == 1 else f"{studies} studies have"
+    return [f"{some} no result object: neither PACS nor EHR was told"] if studies else []
 
 
 def timings(node: Node) -> Report:
@@ -164,6 +188,8 @@ def _generation(row: Row) -> list[str]:
         for one in row["readings"]:
             lines += _reading(one)
         lines += [_object(one) for one in row["results"] if one["alternative_to"] != one["uid"]]
+        if row["state"] == generations.REFUSED and not row["results"]:
+            lines.append("          there is no result object: neither PACS nor EHR was told")
     elif row["waits_for"]:
         lines.append(f"          [red]waits[/]: {escape(row['waits_for'])}")
     elif row["state"] == generations.WITHHELD:
@@ -258,7 +284,7 @@ def _state(row: Row | None) -> str:
     if row is None:
         return "arriving"
     if row["waits_for"]:
-        return "waiting for a model"
+        return "held up" if row["waits_for"].startswith(generations.NODE_FAULT) else "waiting for a model"
     return "being read" if row["state"] == "sealed" else str(row["state"])
 
 

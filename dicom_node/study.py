@@ -28,12 +28,15 @@ def ae_title(value: str) -> str:
     return title
 
 
+KEY_LENGTH = 16
+"""Characters of the key of a study."""
+
 AETitle = Annotated[str, AfterValidator(ae_title)]
 
 
 def study_key(study_uid: str) -> str:
     """Return the name of a study in file names, logs and messages: it carries no identity."""
-    return hashlib.sha256(study_uid.encode()).hexdigest()[:16]
+    return hashlib.sha256(study_uid.encode()).hexdigest()[:KEY_LENGTH]
 
 
 @dataclass(frozen=True)

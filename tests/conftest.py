@@ -55,6 +55,30 @@ def database(tmp_path: Path) -> Iterator:
     engine.dispose()
 
 
+def cut_in_sequence(source: Path, target: Path) -> Path:
+    """Write the first elements of an image, its UIDs, and a sequence of undefined length that has no end.
+
+    pydicom raises an OSError at such a stream, one without a number (`errno`).
+    """
+    dataset = pydicom.dcmread(source, stop_before_pixels=True)
+    for element in [one for one in dataset if one.tag.group > 0x08 and "UID" not in one.VR]:
+        del dataset[element.tag]
+    dataset.save_as(target)
+    # RequestAttributesSequence (0040,0275), SQ of undefined length in explicit VR (PS3.5 7.5.2)
+    target.write_bytes(target.read_bytes() + b"\x40\x00\x75\x02SQ\0\0\xff\xff\xff\xff")
+    return target
+
+
+def damaged_database(path: Path) -> Path:
+    """Write a database of the node whose first bytes are overwritten."""
+    engine = open_database(f"sqlite:///{path}")
+    migrate(engine)
+    engine.dispose()
+    with path.open("r+b") as file:
+        file.write(b"something else..")
+    return path
+
+
 def as_study(source: Path, target: Path, number: int, **attributes: object) -> Path:
     """Write a copy of an image under UIDs of its own."""
     dataset = pydicom.dcmread(source)

@@ -35,7 +35,7 @@ from dicom_node.deidentify.sound_frames import require_sound
 from dicom_node.deidentify.vault import Vault
 from dicom_node.deidentify.verdicts import Acted
 from dicom_node.deidentify.writing import encoded, keep, stands
-from dicom_node.errors import NodeError
+from dicom_node.errors import NodeError, is_from_disk
 
 # What an option retains on purpose is no leak.
 _RETAINED = {
@@ -102,9 +102,11 @@ class Deidentifier:
         except (RefusedError, PixelStreamError) as error:
             code = error.code if isinstance(error, RefusedError) else "truncated"
             raise RefusedError(code, str(error), self._study(original)) from error
-        except (NodeError, OSError):
+        except NodeError:
             raise
         except Exception as error:
+            if is_from_disk(error):
+                raise
             # pydicom raises nearly anything at a malformed value, and its message quotes it.
             why = f"a value of its header is none of its kind ({type(error).__name__})"
             raise RefusedError("malformed", why, self._study(original)) from error

@@ -24,6 +24,7 @@ from dicom_node.deidentify.pixel_stream import PixelElement, copy_bytes, exactly
 from dicom_node.deidentify.rectangles import Rectangle
 from dicom_node.deidentify.refusal import RefusedError
 from dicom_node.deidentify.stored_pixels import StoredPixels, UnblankableError
+from dicom_node.errors import is_from_disk
 from inference.deflated import MOST_BYTES, undeflated
 from inference.errors import FilmError
 
@@ -170,8 +171,8 @@ def _header(source: BinaryIO) -> Dataset:
     try:
         dataset = dcmread(source, stop_before_pixels=True, force=True)
     except Exception as error:  # whatever pydicom and zlib raise at what is no DICOM
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk, not the file
+        if is_from_disk(error):
+            raise
         raise RefusedError("unreadable", f"cannot be read as DICOM ({type(error).__name__})") from error
     finally:
         config.settings.reading_validation_mode = before

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import pydicom
+
 from dicom_node.deidentify.refusal import RefusedError
 from inference.folders import Entry, cannot_be_read, entries_in, entry_at
+from inference.projection import text_of
 
 _IN_MEMORY = 16 << 20
 # What `zipfile` and its codecs raise at a damaged archive; RuntimeError is a member under a password.
@@ -71,6 +74,19 @@ def files_in(source: Path) -> list[Found]:
 def source_of(path: Path) -> Path:
     """Return the folder that a DICOMDIR stands for: it has the files, whether they are listed or not."""
     return path.parent if path.name.upper() == "DICOMDIR" else path
+
+
+def absent_files(directory: Path) -> tuple[int, int]:
+    """Return how many files are absent that a DICOMDIR names, and how many it names.
+
+    References
+    ----------
+    * DICOM Standard, Part 3, F.3.2.2 (Referenced File ID)
+    """
+    records = pydicom.dcmread(directory).get("DirectoryRecordSequence") or ()
+    named = {text_of(one, "ReferencedFileID") for one in records} - {""}
+    absent = [one for one in named if not directory.parent.joinpath(*one.split("\\")).is_file()]
+    return len(absent), len(named)
 
 
 def _looked_at(entry: Entry) -> Iterator[Found]:

@@ -26,7 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from dicom_node.deidentify.keyring import Keyring
 from dicom_node.errors import StartError
-from dicom_node.ledger.database import writing
+from dicom_node.ledger.database import database_fault, writing
 
 _NONCE, _TAG = 12, 16
 _AT_ONCE = 500
@@ -107,8 +107,10 @@ class Vault:
         self.keyring.keys()
         try:
             _metadata.create_all(self.database)
-        except sa.exc.OperationalError as error:
-            raise StartError(f"vault: {self.database.url.render_as_string()}: {error.orig}") from error
+        except sa.exc.DatabaseError as error:
+            if not (fault := database_fault(error)):
+                raise
+            raise StartError(f"vault: {self.database.url.render_as_string()}: {fault}") from error
 
     def keep(self, links: Iterable[Link]) -> None:
         """Seal what pseudonyms stand for; durable when this returns. Twice is once.

@@ -7,15 +7,16 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dicom_node.ledger.database import writing
 from dicom_node.ledger.schema import association, instance
-from dicom_node.observe.events import ArrivalNotIndexed, say
+from dicom_node.observe.events import ArrivalNotIndexed, UIDConflict, say
 from dicom_node.receive.index import Arrival, LedgerUnavailableError, Opened, Released, Stored
-from dicom_node.study import ReceivedInstance
+from dicom_node.study import ReceivedInstance, study_key
 
 # In the place of the AE title that nobody knows of what a scan found.
 _SCAN = ""
@@ -49,10 +50,11 @@ class Arrivals:
         """
         try:
             with _recording(self.database) as connection:
-                for arrival in arrivals:
-                    self._record(connection, arrival)
+                conflicts = [one for one in map(partial(self._record, connection), arrivals) if one]
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
             raise LedgerUnavailableError(type(error).__name__) from error
+        for one in conflicts:
+            say(one)
 
     def close_associations(self) -> None:
         """Release what a killed predecessor of this receiver held open."""
@@ -69,9 +71,12 @@ class Arrivals:
                 self.record([Opened(scan, _SCAN, now), Released(scan, now)])
             try:
                 with _recording(self.database) as connection:
-                    _record_instance(connection, Stored(scan, one))
+                    conflict = _record_instance(connection, Stored(scan, one))
             except sa.exc.SQLAlchemyError as error:
                 say(ArrivalNotIndexed(type(error).__name__))
+                continue
+            if conflict:
+                say(conflict)
 
     def known(self, start: str) -> Collection[str]:
         """Return the instance paths that begin so."""
@@ -81,7 +86,7 @@ class Arrivals:
             )
             return {path for (path,) in rows}
 
-    def _record(self, connection: sa.Connection, arrival: Arrival) -> None:
+    def _record(self, connection: sa.Connection, arrival: Arrival) -> UIDConflict | None:
         if isinstance(arrival, Opened):
             connection.execute(
                 sa.insert(association).values(
@@ -98,7 +103,8 @@ class Arrivals:
                 sa.update(association).where(association.c.id == arrival.association).values(released_at=arrival.at)
             )
         else:
-            _record_instance(connection, arrival)
+            return _record_instance(connection, arrival)
+        return None
 
 
 def close_associations(database: sa.Engine, installation: str) -> None:
@@ -131,14 +137,14 @@ def _recording(database: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
-def _record_instance(connection: sa.Connection, arrival: Stored) -> None:
-    row = asdict(arrival.instance) | {"association_id": arrival.association}
-    other = sa.select(instance.c.id).where(
-        instance.c.study_uid == row["study_uid"],
-        instance.c.sop_uid == row["sop_uid"],
-        instance.c.sha256 != row["sha256"],
-    )
-    row["conflict"] = connection.execute(other.limit(1)).first() is not None
+def _record_instance(connection: sa.Connection, arrival: Stored) -> UIDConflict | None:
+    """Record an instance, and return what is to be said of it once that is committed."""
+    new = arrival.instance
+    known = connection.execute(
+        sa.select(instance.c.study_uid, instance.c.sha256).where(instance.c.sop_uid == new.sop_uid)
+    ).all()
+    conflict = any(one.study_uid == new.study_uid and one.sha256 != new.sha256 for one in known)
+    row = asdict(new) | {"association_id": arrival.association, "conflict": conflict}
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     # A sender whose association broke sends all of it again: the study waits for the end of that. Once it is sealed,
     # who brought an instance stays who brought it, whoever sends it once more; but a scan only found it.
@@ -152,3 +158,5 @@ def _record_instance(connection: sa.Connection, arrival: Stored) -> None:
             where=instance.c.generation_id.is_(None) | by_scan,
         )
     )
+    is_new = new.sha256 not in (one.sha256 for one in known)
+    return UIDConflict(study_key(new.study_uid), new.path) if conflict and is_new else None

@@ -78,7 +78,7 @@ def migrate(engine: sa.Engine, revision: str = "head") -> None:
     Raises
     ------
     StartError
-        The database cannot be reached or written.
+        The database cannot be reached or written, or is damaged.
     """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
@@ -86,8 +86,20 @@ def migrate(engine: sa.Engine, revision: str = "head") -> None:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
-    except sa.exc.OperationalError as error:
-        raise StartError(f"node.database: {engine.url.render_as_string()}: {error.orig}") from error
+    except sa.exc.DatabaseError as error:
+        if not (fault := database_fault(error)):
+            raise
+        raise StartError(f"node.database: {engine.url.render_as_string()}: {fault}") from error
+
+
+def database_fault(error: sa.exc.DBAPIError) -> str:
+    """Return what is wrong with a database that cannot be used; empty where it can, and was asked wrongly.
+
+    The first line of the driver: it names host and database, never a row.
+    """
+    # A damaged file of SQLite is no operational error, and an error of no other kind (PEP 249)
+    is_its_own = isinstance(error, sa.exc.OperationalError) or type(error) is sa.exc.DatabaseError
+    return str(error.orig).splitlines()[0] if is_its_own else ""
 
 
 @contextmanager

@@ -9,8 +9,8 @@
 
     withdrawn                takes recorded results back; made by an operator, never sealed or read
 
-A sealed generation that needs a model which cannot be used now says so in `waits_for`, and is tried again without
-limit.
+A sealed generation that needs a model which cannot be used now, or a disk or database that cannot, says so in
+`waits_for`, and is tried again without limit.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from dicom_node.ledger.schema import association, delivery, generation, instance
 
 FAILED = "failed"
 """Reason code of a study that could not be read for a fault of the node, not of the study."""
+
+NODE_FAULT = "a fault of the node: "
+"""How `waits_for` begins where disk or database hold a study up, not a model."""
 
 SEALED, REPORTED, REFUSED, SUPERSEDED = "sealed", "reported", "refused", "superseded"
 WITHHELD, WITHDRAWN = "withheld", "withdrawn"
@@ -236,7 +239,7 @@ def still_sealed(connection: sa.Connection, generation_id: int) -> bool:
     return bool(connection.execute(query).scalar_one() == SEALED)
 
 
-def discount(connection: sa.Connection, generation_id: int, *, waits_for: str | None = None) -> None:
+def discount(connection: sa.Connection, generation_id: int, waits_for: str) -> None:
     """Take back the count of an attempt that failed for no fault of the study, and note what it waits for."""
     connection.execute(
         sa.update(generation)

@@ -158,13 +158,17 @@ def has_instances(connection: sa.Connection, study_uid: str) -> bool:
     return connection.execute(query.limit(1)).first() is not None
 
 
-def standing_results(connection: sa.Connection, study_uid: str, model: str | None) -> list[Sent]:
+def standing_results(
+    connection: sa.Connection, study_uid: str, model: str | None, routes: Collection[str] = ()
+) -> list[Sent]:
     """Return the results of all generations of a study that were not withdrawn, with who may have them.
 
     Parameters
     ----------
     model
         Name, or name and version; None for every result.
+    routes
+        Names of the routes for research: they are brought copies of instances, and no result.
     """
     columns = [result.c[name] for name in RecordedResult.__dataclass_fields__]
     query = (
@@ -181,7 +185,8 @@ def standing_results(connection: sa.Connection, study_uid: str, model: str | Non
     for key, generation_id, *values in connection.execute(query):
         recorded = RecordedResult(*values)
         if model is None or model in (recorded.model, model_name(recorded.model)):
-            found.append(Sent(key, generation_id, recorded, _holders(connection, generation_id, recorded.uid)))
+            holders = [one for one in _holders(connection, generation_id, recorded.uid) if one not in routes]
+            found.append(Sent(key, generation_id, recorded, tuple(holders)))
     return found
 
 

@@ -72,7 +72,7 @@ generation = Table(
     Column("sealed_at", Float, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("recorded_at", Float),
-    # Why it is not read yet: a model that it needs cannot be used.
+    # Why it is not read yet: a model that it needs cannot be used, or disk or database (`generations.NODE_FAULT`).
     Column("waits_for", Text),
     Column("reason_code", String(64)),
     Column("reason", Text),

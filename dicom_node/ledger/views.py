@@ -8,23 +8,24 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_node.ledger.generations import NODE_FAULT, REFUSED
 from dicom_node.ledger.schema import association, delivery, executor, generation, instance, reading, result, timing
 from dicom_node.study import study_key
 
 Row = dict[str, Any]
 
 
-def find_study(connection: sa.Connection, wanted: str) -> str | None:
-    """Return the Study Instance UID for a UID or a key, None where no such study arrived."""
-    uids = connection.execute(sa.select(instance.c.study_uid).distinct()).scalars()
-    return next((uid for uid in uids if wanted in (uid, study_key(uid))), None)
+def find_studies(connection: sa.Connection, wanted: str) -> list[str]:
+    """Return the Study Instance UIDs of the studies that are meant: that of a UID, or all whose key begins so."""
+    uids = connection.execute(sa.select(instance.c.study_uid).distinct()).scalars().all()
+    return [wanted] if wanted in uids else [uid for uid in uids if study_key(uid).startswith(wanted)]
 
 
 def newest_studies(connection: sa.Connection, limit: int) -> list[Row]:
     """Return the newest studies with their latest generation and its deliveries."""
     last = sa.func.max(instance.c.stored_at).label("stored_at")
     query = (
-        sa.select(instance.c.study_uid, sa.func.count().label("instances"), last)
+        sa.select(instance.c.study_uid, sa.func.count().label("instances"), _conflicts().label("conflicts"), last)
         .group_by(instance.c.study_uid)
         .order_by(last.desc())
         .limit(limit)
@@ -75,12 +76,33 @@ def waiting(connection: sa.Connection) -> Row:
     )
     sealed = sa.select(sa.func.count()).select_from(generation).where(generation.c.state == "sealed")
     held = generation.c.waits_for.is_not(None)
+    by_node = generation.c.waits_for.startswith(NODE_FAULT, autoescape=True)
     return {
         "arriving": connection.execute(unsealed).scalar_one(),
         "being read": connection.execute(sealed.where(~held)).scalar_one(),
-        "waiting for a model": connection.execute(sealed.where(held)).scalar_one(),
+        "waiting for a model": connection.execute(sealed.where(held, ~by_node)).scalar_one(),
+        "held up by a fault of the node": connection.execute(sealed.where(by_node)).scalar_one(),
         **_undelivered(connection),
     }
+
+
+def conflicts(connection: sa.Connection) -> int:
+    """Return how many instances have the SOP Instance UID of another one and other bytes: none of them is read."""
+    return int(connection.execute(sa.select(_conflicts())).scalar_one())
+
+
+def _conflicts() -> sa.ColumnElement[int]:
+    return sa.func.coalesce(sa.func.sum(sa.case((instance.c.conflict, 1), else_=0)), 0)
+
+
+def untold(connection: sa.Connection) -> int:
+    """Return how many studies were refused and have no result object, so that nobody was told of them."""
+    latest = sa.select(sa.func.max(generation.c.id)).group_by(generation.c.study_uid)
+    told = sa.select(generation.c.study_uid).join(result, result.c.generation_id == generation.c.id)
+    query = sa.select(sa.func.count()).where(
+        generation.c.id.in_(latest), generation.c.state == REFUSED, generation.c.study_uid.not_in(told)
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def model_faults(connection: sa.Connection) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import structlog
 
+from dicom_node.errors import disk_fault
 from inference.silence import silence_pydicom
 
 
@@ -98,6 +99,22 @@ class ArrivalNotIndexed(Event):
     is_trouble: ClassVar[bool] = True
 
     error: str
+
+
+@dataclass(frozen=True)
+class UIDConflict(Event):
+    """An instance has the SOP Instance UID of another one of its study, and other bytes: kept, never read.
+
+    Attributes
+    ----------
+    file
+        In the spool.
+    """
+
+    is_trouble: ClassVar[bool] = True
+
+    study: str
+    file: str
 
 
 @dataclass(frozen=True)
@@ -288,12 +305,16 @@ def _say_thread_died(died: threading.ExceptHookArgs) -> None:
 
 
 def name_of(error: BaseException | None) -> str:
-    """Name an error by its type and place, without its message, which may quote a data set."""
+    """Name an error by its type and place, without its message, which may quote a data set.
+
+    What the system says of a disk is told too: it names no file.
+    """
     frame = error.__traceback__ if error else None
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     place = f" at {frame.tb_frame.f_code.co_qualname}:{frame.tb_lineno}" if frame else ""
-    return f"{type(error).__name__}{place}"
+    fault = disk_fault(error)
+    return f"{type(error).__name__}{place}" + (f" ({fault})" if fault else "")
 
 
 def say(event: Event) -> None:

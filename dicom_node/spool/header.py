@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from dicom_node.errors import NotAnInstanceError
+from dicom_node.errors import NotAnInstanceError, is_from_machine
 from inference.deflated import read_instance
 from inference.errors import FilmError
 
@@ -30,18 +30,22 @@ def read_header(path: Path) -> Dataset:
     ------
     NotAnInstanceError
         Not a data set, one whose header inflates without end, or without the identifiers of an instance: 0xC000.
+    OSError, MemoryError
+        The disk or the machine, not the instance.
     """
     try:
         header = read_instance(path, stop_before_pixels=True, specific_tags=_INDEXED)
-        identifiers = {keyword: str(header.get(keyword) or "") for keyword in _IDENTIFIERS}
-    except (OSError, MemoryError):
-        raise  # the disk or the machine, not the instance
+        # All of them: a sequence is decoded when somebody first asks for it.
+        said = {keyword: str(header.get(keyword) or "") for keyword in _INDEXED}
     except FilmError as error:
         raise NotAnInstanceError(CANNOT_UNDERSTAND, error.reason) from error
     # pydicom raises nearly anything on a broken stream; whatever it is, this is not an instance.
     except Exception as error:
+        if is_from_machine(error):
+            raise
         raise NotAnInstanceError(CANNOT_UNDERSTAND, f"not a readable data set ({type(error).__name__})") from error
-    for keyword, value in identifiers.items():
+    for keyword in _IDENTIFIERS:
+        value = said[keyword]
         if not value:
             raise NotAnInstanceError(CANNOT_UNDERSTAND, f"{keyword} is missing (PS3.3 C.7.2.1, C.7.3.1, C.12.1)")
         if not _UID.fullmatch(value):

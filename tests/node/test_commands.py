@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from inference.models import DEFAULT_MODEL
+from tests.conftest import as_study, cut_in_sequence, damaged_database, package_file
 from tests.peers.peers import free_port
 from tests.running import PROGRAM, running_node
 from tests.unit.dicom_node.test_roster import copied, table
@@ -124,6 +126,19 @@ def test_status_of_a_folder_where_no_node_ran_says_so(tmp_path: Path) -> None:
     assert "no node has run here yet" in " ".join(done.stderr.split())
 
 
+@pytest.mark.parametrize("command", [["status"], ["explain", "1.2.3"], ["retry"], ["serve"]])
+def test_a_damaged_database_is_one_message_without_traceback(tmp_path: Path, command: list[str]) -> None:
+    damaged_database(tmp_path / "node.db")
+    (tmp_path / "node-id").write_text("0" * 32)
+
+    done = run(*command, "--data-dir", tmp_path)
+
+    (said,) = done.stderr.splitlines()
+    assert 1 == done.returncode
+    assert said.startswith("dicom-node: node.database: ")
+    assert said.endswith("file is not a database")
+
+
 def test_process_writes_results_and_a_line_for_each_study(tmp_path: Path, chest_film: Path, ct_slice: Path) -> None:
     done = run("process", chest_film, ct_slice, "--out", tmp_path)
 
@@ -172,6 +187,64 @@ def test_process_without_any_instance_says_so(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "no DICOM instance" in done.stderr
+
+
+def test_a_file_that_process_cannot_read_costs_only_itself_and_the_status_says_so(
+    tmp_path: Path, chest_film: Path, ct_slice: Path
+) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    cut_in_sequence(ct_slice, folder / "0.dcm")
+    shutil.copy(chest_film, folder / "1.dcm")
+    done = run("process", folder, "--out", tmp_path / "out")
+
+    (line,) = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
+    assert ([str(folder / "1.dcm")], None) == (line["files"], line["refused"])
+    assert f"not read {folder / '0.dcm'}: not a readable data set (OSError)" in done.stderr
+    assert "1 file not read" in done.stderr
+    assert 1 == done.returncode
+
+
+def test_process_neither_waits_for_a_pipe_nor_passes_it_over(tmp_path: Path, chest_film: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = run("process", tmp_path / "pipe", chest_film, "--out", tmp_path / "out")
+
+    assert f"not read {tmp_path / 'pipe'}: is neither a file nor a folder" in done.stderr
+    assert 1 == done.returncode
+
+
+def test_the_same_file_twice_and_a_dicomdir_are_no_fault_of_a_batch(tmp_path: Path, chest_film: Path) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    for name in ("1.dcm", "2.dcm"):
+        shutil.copy(chest_film, folder / name)
+    shutil.copy(package_file("DICOMDIR"), folder / "DICOMDIR")
+    done = run("process", folder, "--out", tmp_path / "out")
+
+    assert 0 == done.returncode, done.stderr
+    assert 1 == len((tmp_path / "out" / "results.jsonl").read_text().splitlines())
+
+
+def test_another_file_of_one_sop_instance_uid_is_not_read(tmp_path: Path, chest_film: Path) -> None:
+    for number, name in enumerate(("1.dcm", "2.dcm")):
+        as_study(chest_film, tmp_path / name, 1, InstanceNumber=number)
+    done = run("process", tmp_path / "1.dcm", tmp_path / "2.dcm", "--out", tmp_path / "out")
+
+    assert f"not read {tmp_path / '2.dcm'}: another file has its SOP Instance UID and other bytes" in done.stderr
+    assert 1 == done.returncode
+
+
+def test_the_results_of_a_second_run_take_the_place_of_the_first_whole(
+    tmp_path: Path, chest_film: Path, ct_slice: Path
+) -> None:
+    first = run("process", chest_film, "--out", tmp_path / "out")
+    second = run("process", ct_slice, "--out", tmp_path / "out")
+
+    (line,) = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
+    assert (0, 0) == (first.returncode, second.returncode)
+    assert [str(ct_slice)] == line["files"]
+    assert [] == list((tmp_path / "out").glob("*.part"))
+    assert "replaces it once it has ended" in " ".join(run("process", "--help").stdout.replace("│", " ").split())
 
 
 def test_the_conformance_statement_in_the_repository_is_the_one_that_is_printed() -> None:

@@ -35,3 +35,8 @@ def test_disk_and_vault_are_no_fault_of_the_instance(
 ) -> None:
     with pytest.raises(type(error)):
         exported(tmp_path, monkeypatch, error)
+
+
+def test_a_stream_that_pydicom_calls_an_os_error_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = Kept("malformed", "cannot be de-identified (OSError)")
+    assert expected == exported(tmp_path, monkeypatch, OSError("No tag to read at file position 31E"))

@@ -12,6 +12,7 @@ from dicom_node.errors import StartError
 from dicom_node.ledger import views
 from dicom_node.ledger.database import locked, migrate, open_database
 from dicom_node.ledger.schema import metadata
+from tests.conftest import damaged_database
 
 
 def test_the_migrations_make_the_tables_of_the_schema(database: sa.Engine) -> None:
@@ -74,6 +75,13 @@ def test_what_is_no_database_url_is_named_without_its_password(url: str) -> None
         open_database(url)
 
     assert "secret" not in str(caught.value)
+
+
+def test_a_damaged_database_is_named(tmp_path: Path) -> None:
+    url = f"sqlite:///{damaged_database(tmp_path / 'node.db')}"
+
+    with pytest.raises(StartError, match=f"node.database: {url}: file is not a database"):
+        migrate(open_database(url))
 
 
 def test_a_folder_that_cannot_be_written_is_named() -> None:

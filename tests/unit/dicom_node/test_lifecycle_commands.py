@@ -8,12 +8,21 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from dicom_node.errors import UnknownStudyError
 from dicom_node.former import is_of
-from dicom_node.ledger import lifecycle, versions
+from dicom_node.ledger import deliveries, lifecycle, versions
+from dicom_node.ledger.arrivals import Arrivals
 from dicom_node.ledger.database import writing
 from dicom_node.ledger.lifecycle import Sent
+from dicom_node.lifecycle import known_study
+from dicom_node.lifecycle import withdraw as withdraw_results
+from dicom_node.node import Node
 from dicom_node.pipeline import Reading, StudyResult
+from dicom_node.receive.index import Opened, Stored
+from dicom_node.settings import load_settings
+from dicom_node.study import study_key
 from inference.types import ModelCard, Prediction
+from structured_reports.lifecycle import RejectionReason
 from tests.unit.dicom_node.test_sealing import INSTANCE
 from tests.unit.dicom_node.test_stages import REPORT, SOURCE, FakeDestination, Stages, arrive, stages
 
@@ -217,3 +226,80 @@ def test_a_lost_file_of_a_former_result_keeps_no_study_from_being_read(database:
 )
 def test_a_model_is_named_with_or_without_its_version(model: str, names: set[str], expected: bool) -> None:
     assert expected == is_of(model, names)
+
+
+def two_studies_of_one_prefix(database: sa.Engine) -> tuple[str, str]:
+    """Record two studies whose keys begin with the same six characters, and return the keys."""
+    keys: dict[str, str] = {}
+    for number in range(1_000_000):
+        uid = f"1.2.{number}"
+        former = keys.setdefault(study_key(uid)[:6], uid)
+        if former != uid:
+            break
+    arrivals = Arrivals(database, "r", lambda _: 0.0)
+    arrivals.record([Opened("a", "CT", 1.0)])
+    for each in (former, uid):
+        arrivals.record([Stored("a", replace(INSTANCE, study_uid=each, sop_uid=f"{each}.1", sha256=study_key(each)))])
+    return study_key(former), study_key(uid)
+
+
+def named(database: sa.Engine, wanted: str) -> str:
+    with database.connect() as connection:
+        return known_study(connection, wanted)
+
+
+def test_a_study_is_named_by_the_first_characters_of_its_key(database: sa.Engine) -> None:
+    arrive(database)
+    key = study_key(INSTANCE.study_uid)
+
+    assert {INSTANCE.study_uid} == {named(database, one) for one in (INSTANCE.study_uid, key, key[:6], key[:11])}
+
+
+def test_fewer_than_six_characters_name_no_study(database: sa.Engine) -> None:
+    arrive(database)
+
+    with pytest.raises(UnknownStudyError, match="at least 6 characters"):
+        named(database, study_key(INSTANCE.study_uid)[:5])
+
+
+def test_the_beginning_of_a_uid_names_no_study(database: sa.Engine) -> None:
+    Arrivals(database, "r", lambda _: 0.0).record(
+        [Opened("a", "CT", 1.0), Stored("a", replace(INSTANCE, study_uid="1.2.840.99"))]
+    )
+
+    with pytest.raises(UnknownStudyError, match="no study"):
+        named(database, "1.2.840.9")
+
+
+def test_what_begins_several_keys_names_none_and_all_are_listed(database: sa.Engine) -> None:
+    keys = two_studies_of_one_prefix(database)
+
+    with pytest.raises(UnknownStudyError) as caught:
+        named(database, keys[0][:6])
+
+    assert all(key in str(caught.value) for key in keys)
+
+
+def test_a_route_for_research_has_no_results_to_withdraw(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database, 1)
+    node = stages(database, tmp_path, FakeDestination())
+    replace(node.read, routes=("registry",))(1, "first")
+    with writing(database) as connection:
+        for _ in range(2):
+            deliveries.begin_delivery(connection, 2)  # as one does that was refused, and then sent again
+        deliveries.reject(connection, 2, "1 of 1 stay here", [])
+    config = tmp_path / "node.toml"
+    config.write_text(
+        f'''[node]
+data_dir = "{tmp_path}/node"
+database = "sqlite:///{tmp_path}/node.db"
+[[research]]
+name = "registry"
+directory = "{tmp_path}/copies"
+'''
+    )
+
+    done = withdraw_results(Node(load_settings(config)), STUDY, RejectionReason.QUALITY, "", None)
+
+    assert done is not None
+    assert (0, (), ()) == (done.instances, done.destinations, done.unreachable)

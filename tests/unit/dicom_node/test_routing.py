@@ -6,7 +6,7 @@ import pydicom
 import pytest
 
 from dicom_node.routing import described, facts_of, matches
-from tests.conftest import as_study
+from tests.conftest import as_study, cut_in_sequence
 
 
 @pytest.fixture
@@ -50,6 +50,12 @@ def test_a_broken_file_matches_what_asks_for_nothing_that_it_says(tmp_path: Path
 
     assert not matches({"Modality": ("*",)}, facts)
     assert matches({"calling": ("CR1",)}, facts)
+
+
+def test_a_file_that_ends_within_a_sequence_says_nothing(ct_slice: Path, tmp_path: Path) -> None:
+    broken = cut_in_sequence(ct_slice, tmp_path / "broken.dcm")
+
+    assert {"calling": ("CR1",)} == facts_of(broken, "CR1", "")
 
 
 def test_a_refusal_quotes_neither_free_text_nor_the_patient(film: Path) -> None:

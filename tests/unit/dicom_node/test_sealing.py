@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from dicom_node.ledger.arrivals import Arrivals
 from dicom_node.ledger.database import writing
 from dicom_node.ledger.generations import Sealed, seal_due
 from dicom_node.ledger.schema import association, instance
 from dicom_node.receive.index import Opened, Released, Stored
-from dicom_node.study import ReceivedInstance
+from dicom_node.study import ReceivedInstance, study_key
 
 INSTANCE = ReceivedInstance(
     study_uid="1.2",
@@ -154,6 +155,24 @@ def test_the_true_association_replaces_that_of_a_scan(arrivals: Arrivals, databa
 
     assert [] == seal(database, 1000.0)
     assert "CR1" == sender(database)
+
+
+def test_other_bytes_of_a_known_uid_are_logged_when_they_are_recorded_and_not_again(arrivals: Arrivals) -> None:
+    other = replace(INSTANCE, sha256="b" * 64, path="studies/aa/b.dcm")
+    with capture_logs() as said:
+        arrivals.record([Opened("a", "CR1", 99.0), Stored("a", INSTANCE), Stored("a", other)])
+        arrivals.record([Stored("a", INSTANCE), Stored("a", other), Released("a", 101.0)])
+
+    (event,) = said
+    expected = {"event": "UIDConflict", "study": study_key("1.2"), "file": "studies/aa/b.dcm", "log_level": "warning"}
+    assert expected == event
+
+
+def test_other_bytes_of_a_known_uid_that_a_scan_finds_are_logged(arrivals: Arrivals) -> None:
+    with capture_logs() as said:
+        arrivals.adopt([INSTANCE, replace(INSTANCE, sha256="b" * 64, path="studies/aa/b.dcm")])
+
+    assert ["UIDConflict"] == [one["event"] for one in said]
 
 
 def test_a_uid_of_another_study_is_no_conflict(arrivals: Arrivals, database: sa.Engine) -> None:

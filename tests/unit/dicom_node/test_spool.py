@@ -15,6 +15,7 @@ from dicom_node.spool import header
 from dicom_node.spool import spool as module
 from dicom_node.spool.spool import Spool
 from structured_reports.provenance import is_own
+from tests.conftest import cut_in_sequence
 
 CT_CLASS = "1.2.840.10008.5.1.4.1.1.2"
 
@@ -175,7 +176,7 @@ def test_a_disk_that_fails_during_a_scan_costs_no_file(
     kept = spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS).instance
 
     def fail(*_: object, **__: object) -> None:
-        raise OSError("Input/output error")
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as patched:
         patched.setattr(header, "read_instance", fail)
@@ -194,3 +195,43 @@ def test_what_is_no_uid_is_refused_with_c000(spool: Spool, ct_slice: Path, tmp_p
         spool.keep(arrived(spool, tmp_path / "odd.dcm"), expected_sop_class=CT_CLASS)
 
     assert 0xC000 == caught.value.status
+
+
+def test_a_data_set_that_ends_within_a_sequence_is_refused_with_c000(
+    spool: Spool, ct_slice: Path, tmp_path: Path
+) -> None:
+    broken = cut_in_sequence(ct_slice, tmp_path / "broken.dcm")
+
+    with pytest.raises(NotAnInstanceError) as caught:
+        spool.keep(arrived(spool, broken), expected_sop_class=CT_CLASS)
+
+    assert 0xC000 == caught.value.status
+    assert [] == list(spool.root.glob("studies/*/*/*"))
+
+
+def test_a_sequence_that_the_index_asks_for_and_that_ends_early_is_refused_with_c000(
+    spool: Spool, ct_slice: Path, tmp_path: Path
+) -> None:
+    dataset = pydicom.dcmread(ct_slice)
+    # explicit VR: four bytes that begin an item and do not end it
+    dataset.add_new(0x0018A001, "OB", b"\xfe\xff\x00\xe0")
+    dataset.save_as(tmp_path / "odd.dcm")
+    content = (tmp_path / "odd.dcm").read_bytes()
+    (tmp_path / "odd.dcm").write_bytes(content.replace(b"\x18\x00\x01\xa0OB", b"\x18\x00\x01\xa0SQ"))
+
+    with pytest.raises(NotAnInstanceError) as caught:
+        spool.keep(arrived(spool, tmp_path / "odd.dcm"), expected_sop_class=CT_CLASS)
+
+    assert 0xC000 == caught.value.status
+
+
+def test_a_disk_that_cannot_be_read_is_no_fault_of_the_instance(
+    spool: Spool, ct_slice: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(pydicom, "dcmread", fail)
+
+    with pytest.raises(OSError, match="Input/output error"):
+        spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
+from rich.console import Console
+from rich.table import Table
+from structlog.testing import capture_logs
 
 from dicom_node.deliver import Acceptance, DestinationUnavailableError, RejectedError
 from dicom_node.errors import ModelUnavailableError
@@ -27,7 +33,8 @@ from dicom_node.results import Results
 from dicom_node.settings import load_settings
 from dicom_node.spool.spool import Spool
 from dicom_node.stages import MODEL_WAIT_S, MOST_READS, DeliverStage, ReadStage
-from dicom_node.status import explain
+from dicom_node.status import explain, show, studies
+from dicom_node.study import study_key
 from inference.types import Code, Familiarity, Finding, ModelCard, Prediction, ReferenceCase
 from structured_reports.lifecycle import FormerResult
 from structured_reports.port import DICOM, Refusal, ResultObject
@@ -36,6 +43,7 @@ from tests.unit.dicom_node.test_sealing import INSTANCE
 REPORT = ResultObject("report", "2.25.1", DICOM, b"the bytes", "1.2.840.10008.5.1.4.1.1.88.33", "1.2.840.10008.1.2.1")
 
 
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/objects/Doe^Jane.dcm")
 SOURCE = Source("a" * 64, Path("a.dcm"))
 
 
@@ -366,12 +374,106 @@ def test_a_result_that_a_later_one_overtook_is_not_sent_after_it(database: sa.En
 
 def test_a_full_disk_does_not_count_against_a_study(database: sa.Engine, tmp_path: Path) -> None:
     arrive(database)
-    node = stages(database, tmp_path, error=OSError("No space left on device"))
+    node = stages(database, tmp_path, error=FULL)
 
     for _ in range(MOST_READS + 2):
         assert node.read(1, "first") is not None
 
     assert "sealed" == node.generations()[0]["state"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (FULL, "a fault of the node: No space left on device"),
+        (sa.exc.OperationalError("INSERT", {}, Exception("Doe^Jane")), "a fault of the node: OperationalError"),
+    ],
+)
+def test_a_study_that_a_fault_of_the_node_holds_up_says_so(
+    database: sa.Engine, tmp_path: Path, error: Exception, reason: str
+) -> None:
+    arrive(database)
+    stages(database, tmp_path, error=error).read(1, "first")
+
+    node = Node(load_settings(data_dir=tmp_path))
+    shown, explained = studies(node, 1), explain(node, INSTANCE.study_uid)
+    assert (0, 1) == tuple(
+        shown.data["waiting"][key] for key in ("waiting for a model", "held up by a fault of the node")
+    )
+    assert ["held up"] == list(cast(Table, shown.tables[0]).columns[3].cells)
+    assert f"          [red]waits[/]: {reason}" in explained.tables
+    assert "Doe" not in str((shown.data, explained.data))
+
+
+def test_the_event_of_a_full_disk_says_that_it_is_full(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    with capture_logs() as said:
+        stages(database, tmp_path, error=FULL).read(1, "first")
+
+    (failed,) = [one for one in said if one["event"] == "ReadFailed"]
+    assert failed["error"].startswith("OSError at FakePipeline.read:")
+    assert failed["error"].endswith("(No space left on device)")
+    assert "Doe" not in failed["error"]
+
+
+def test_a_stream_that_pydicom_calls_an_os_error_counts_against_the_study(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    node = stages(database, tmp_path, error=OSError("No tag to read at file position 31E"))
+
+    delays = [node.read(1, "first") for _ in range(MOST_READS + 1)]
+
+    assert delays[-1] is None
+    assert "failed" == node.generations()[0]["reason_code"]
+
+
+def test_the_key_of_a_study_is_whole_where_there_is_little_room(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    stages(database, tmp_path).read(1, "first")
+    shown = StringIO()
+
+    show(studies(Node(load_settings(data_dir=tmp_path)), 1), Console(file=shown, width=80), as_json=False)
+
+    assert study_key(INSTANCE.study_uid) in shown.getvalue()
+
+
+def told(folder: Path) -> str:
+    """Return what `status` says below its table."""
+    return "\n".join(map(str, studies(Node(load_settings(data_dir=folder)), 1).tables[1:]))
+
+
+def test_an_instance_with_the_uid_of_another_is_marked_and_counted_in_status(
+    database: sa.Engine, tmp_path: Path
+) -> None:
+    arrive(database)
+    twice = replace(INSTANCE, sop_uid="1.2.1.1", sha256="f" * 64, path="studies/f")
+    Arrivals(database, "r", lambda _: 0.0).record([Opened("b", "CT", 3.0), Stored("b", twice), Released("b", 4.0)])
+
+    shown = studies(Node(load_settings(data_dir=tmp_path)), 1)
+
+    assert ["2, [red]1 not read[/]"] == list(cast(Table, shown.tables[0]).columns[2].cells)
+    assert (1, [1]) == (shown.data["conflicts"], [one["conflicts"] for one in shown.data["studies"]])
+    assert "1 instance has the UID of another with other bytes: kept, never read" in told(tmp_path)
+
+
+def test_a_study_of_which_nobody_was_told_is_counted_and_explained(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    node = stages(database, tmp_path, result=StudyResult((), Refusal("header", "no result can be made")))
+    node.read(1, "first")
+
+    explained = explain(Node(load_settings(data_dir=tmp_path)), INSTANCE.study_uid)
+    assert 1 == studies(Node(load_settings(data_dir=tmp_path)), 1).data["untold"]
+    assert "1 study has no result object: neither PACS nor EHR was told" in told(tmp_path)
+    assert "          there is no result object: neither PACS nor EHR was told" in explained.tables
+
+
+def test_a_study_of_which_somebody_was_told_is_not_counted_as_untold(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    stages(database, tmp_path).read(1, "first")
+    arrive(database, 2)
+    stages(database, tmp_path, result=StudyResult((), Refusal("header", "no result can be made"))).read(2, "first")
+
+    assert 0 == studies(Node(load_settings(data_dir=tmp_path)), 1).data["untold"]
+    assert "told" not in told(tmp_path)
 
 
 def test_a_study_whose_image_is_lost_is_refused_with_that_reason(database: sa.Engine, tmp_path: Path) -> None:

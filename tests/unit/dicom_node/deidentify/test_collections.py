@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from dicom_node.deidentify.reports import Reports
 from dicom_node.deidentify.sources import files_in
 from dicom_node.deidentify_files import Summary, deidentify_files
 from dicom_node.errors import StartError
+from tests.conftest import package_file
 from tests.unit.dicom_node.deidentify.test_deidentified_files import DEIDENTIFIER, PIXELS, slice_of
 
 NO_DIRECTORY = b"PK\3\4" + b"\xff" * 100 + b"PK\5\6" + bytes(4) + b"\5\0\5\0\x40\0\0\0\x10\0\0\0\0\0"
@@ -275,3 +277,40 @@ def test_a_list_of_refused_files_within_the_target_is_refused_before_any_work(
         run(source, tmp_path / "out", tmp_path / place)
 
     assert not (tmp_path / "out").exists()
+
+
+def shown(source: Path, target: Path) -> tuple[bool, str]:
+    """Return whether a run went well, and what it said."""
+    said = io.StringIO()
+    summary = deidentify_files(source, target, DEIDENTIFIER, Console(file=said, width=200))
+    return summary.is_well, said.getvalue()
+
+
+def test_a_dicomdir_whose_files_are_absent_is_no_success_and_they_are_counted(tmp_path: Path) -> None:
+    disc = tmp_path / "disc"
+    disc.mkdir()
+    shutil.copy(package_file("DICOMDIR"), disc / "DICOMDIR")
+
+    is_well, said = shown(disc / "DICOMDIR", tmp_path / "out")
+
+    assert not is_well
+    assert f"{disc / 'DICOMDIR'}: 31 of the 31 files that it names are absent" in said
+
+
+def test_a_dicomdir_that_cannot_be_read_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with zipfile.ZipFile(tmp_path / "in" / "disc.zip", "w") as archive:
+        archive.write(package_file("DICOMDIR"), "DICOMDIR")
+    content = package_file("DICOMDIR").read_bytes()
+    (tmp_path / "in" / "DICOMDIR").write_bytes(content[: len(content) // 2])
+
+    assert not shown(tmp_path / "in", tmp_path / "out")[0]
+
+
+def test_a_second_run_that_finds_everything_written_goes_well(tmp_path: Path, source: Path) -> None:
+    shutil.copy(package_file("DICOMDIR"), source / "DICOMDIR")
+
+    first, second = (shown(source, tmp_path / "out") for _ in range(2))
+
+    assert (True, True) == (first[0], second[0])
+    assert "absent" not in first[1] + second[1]

@@ -342,6 +342,15 @@ def test_a_database_that_is_damaged_is_the_fault_of_the_vault(tmp_path: Path, va
         vault.keep([PERSON])
 
 
+def test_a_damaged_database_opens_no_vault(tmp_path: Path, vault: Vault) -> None:
+    vault.database.dispose()
+    for path in tmp_path.glob("vault.db*"):
+        path.write_bytes(b"no database" * 1000)
+
+    with pytest.raises(StartError, match="file is not a database"):
+        replace(vault)
+
+
 def test_of_a_refused_file_the_vault_is_told_nothing(tmp_path: Path, vault: Vault) -> None:
     with pytest.raises(RefusedError):
         replace(DEIDENTIFIER, vault=vault).write(
