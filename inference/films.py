@@ -21,13 +21,15 @@ import numpy as np
 from inference.errors import MissingDataError
 from inference.geometry import resized
 from inference.picture import picture_film
-from inference.types import Radiograph
+from inference.types import Code, Radiograph
 
 Row = Mapping[str, str]
 
 CHILDREN, ADULTS = "children", "adults"
 CHILDREN_TABLE, CHILDREN_FILMS = "kermany.csv", "kermany224.zip"
 ADULTS_TABLE, ADULTS_FILMS, ADULTS_BOXES = "nih.csv", "nih448.zip", "nih_boxes.csv"
+# What every label is about, and how cards name and code it.
+LABELLED_NAME, LABELLED = "pneumonia", Code("233604007", "SCT", "Pneumonia")
 OPACITY, NORMAL = "Lung Opacity", "Normal"
 # RSNA's and the clinical center's name for what radiologists boxed as pneumonia.
 BOXED = (OPACITY, "Pneumonia")

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from inference.errors import FilmError, MissingDataError
+from inference.evaluation.measured_finding import measured_finding, with_measured_finding
 from inference.evaluation.outcomes import outcome_of, refusals
 from inference.evaluation.populations import Case, Cohort, cohorts_of
 from inference.evaluation.protocol import TEST, Protocol, protocol_of
@@ -31,6 +32,8 @@ class Contender:
     ----------
     label
         Differs from that of every other contender.
+    model
+        With the finding alone that the films are labelled with.
     """
 
     label: str
@@ -39,7 +42,7 @@ class Contender:
 
     @property
     def threshold(self) -> float:
-        """Operating point of the first finding."""
+        """Operating point of the measured finding."""
         return self.model.card.findings[0].threshold
 
 
@@ -50,13 +53,15 @@ def contenders_in(folders: Sequence[Path]) -> list[Contender]:
     ------
     MissingDataError
         Fewer than two folders.
+    ModelError
+        A model cannot be used, or has no finding that the films are labelled with.
     """
     if len(folders) < FEWEST_MODELS:
         raise MissingDataError(f"models: {len(folders)} given; a comparison needs {FEWEST_MODELS} or more")
     seen: Counter[str] = Counter()
     contenders = []
     for folder in folders:
-        model = load_proven(folder)
+        model = with_measured_finding(load_proven(folder))
         name = f"{model.card.name} {model.card.version}"
         seen[name] += 1
         label = name if seen[name] == 1 else f"{name} ({seen[name]})"
@@ -131,7 +136,8 @@ class Compared:
     def json(self) -> str:
         """Return everything that was measured as JSON."""
         models = [
-            {"label": each.label, "digest": each.model.card.digest, "threshold": each.threshold,
+            {"label": each.label, "digest": each.model.card.digest,
+             "finding": measured_finding(each.model), "threshold": each.threshold,
              "seed": each.protocol.seed, "protocol": each.protocol.split,
              "acquainted": self.common.acquainted[each.label]}
             for each in self.contenders

@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from inference.evaluation.comparison import Compared, Contest, shared
 from inference.evaluation.markup import contents, document, exhibit_section, items, paragraph, section, table, tag
+from inference.evaluation.measured_finding import measured_finding
 from inference.evaluation.page import FURTHER_FIGURES, METHODS, SOURCES, VERDICT_FIGURES, WARNING
 from inference.evaluation.pictures.curves import draw_overlaid
 from inference.evaluation.pictures.exhibit import Exhibit, write_exhibits
@@ -59,9 +60,9 @@ def films_section(compared: Compared) -> str:
         f"Differences are each model less the first, {compared.contenders[0].label}, taken from the same bootstrap "
         "samples of subjects."
     )
-    head = ["Model", "Split", "Seed", "Threshold", "Films of subjects it had seen", "Weights (sha256)"]
+    head = ["Model", "Finding", "Split", "Seed", "Threshold", "Films of subjects it had seen", "Weights (sha256)"]
     rows = [
-        [each.label, each.protocol.split, str(each.protocol.seed), f"{each.threshold:g}",
+        [each.label, measured_finding(each.model), each.protocol.split, str(each.protocol.seed), f"{each.threshold:g}",
          str(compared.common.acquainted[each.label]), each.model.card.digest[:12]]
         for each in compared.contenders
     ]  # fmt: skip

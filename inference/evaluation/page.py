@@ -99,7 +99,8 @@ def heading(report: Report) -> Iterator[str]:
     yield tag("h1", escape(f"{report.model} {report.version} on {report.split} films"))
     yield tag("p", WARNING, kind="warning")
     split = "film by film, so that a child may lie in training and test" if report.protocol == BY_FILM else "by subject"
-    words = f"Threshold {report.threshold:g}, films split {split} under seed {report.seed}. Weights: sha256 "
+    measured = f"Finding: {report.finding}. Threshold {report.threshold:g}, "
+    words = f"{measured}films split {split} under seed {report.seed}. Weights: sha256 "
     yield tag("p", escape(words) + tag("span", escape(report.digest), kind="digest"), kind="subtitle")
 
 
