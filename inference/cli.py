@@ -17,6 +17,7 @@ from inference.models import DEFAULT_MODEL, load_proven
 from inference.network_process import LOADING_S, faults_apart, isolated
 from inference.reading import json_line, read_answers, sources_of
 from inference.silence import silence_pydicom
+from inference.whole_files import require_writable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -110,12 +111,13 @@ def train(
     needed("train", TRAINING)
     from inference.training.run import Trainer  # noqa: PLC0415 - serving works without torch
 
-    with bars() as progress:
-        try:
+    try:
+        require_writable(out)
+        with bars() as progress:
             trainer = Trainer(recipe, data, out, progress, most_films, tuple(teacher or ()))
             trainer.finish(checkpoint) if checkpoint else trainer.run()
-        except InferenceError as error:
-            raise stop(error) from error
+    except InferenceError as error:
+        raise stop(error) from error
 
 
 @app.command()
@@ -135,15 +137,15 @@ def evaluate(
     """
     needed("evaluate", REPORT)
     from inference.evaluation import Evaluation, protocol_of  # noqa: PLC0415 - imports what only this needs
-    from inference.evaluation.page import write_page  # noqa: PLC0415
+    from inference.evaluation.page import write_report  # noqa: PLC0415
     from inference.evaluation.tables import tables  # noqa: PLC0415
 
     try:
+        require_writable(out)
         loaded = load_proven(model)
         with bars() as progress:
             measured = Evaluation(loaded, data, protocol_of(model), split).measured(progress)
-            measured.write(out)
-            write_page(measured, model / "training.jsonl", out, progress, films=films)
+            write_report(measured, model / "training.jsonl", out, progress, films=films)
     except InferenceError as error:
         raise stop(error) from error
     output = Console()
@@ -165,13 +167,13 @@ def compare(
     """
     needed("compare", REPORT)
     from inference.evaluation.comparison import Comparison, contenders_in  # noqa: PLC0415 - imports what only this needs
-    from inference.evaluation.comparison_page import write_comparison  # noqa: PLC0415
+    from inference.evaluation.comparison_page import write_comparison_report  # noqa: PLC0415
 
     try:
+        require_writable(out)
         with bars() as progress:
             compared = Comparison(contenders_in(models), data).compared(progress)
-            compared.write(out)
-            write_comparison(compared, out, progress)
+            write_comparison_report(compared, out, progress)
     except InferenceError as error:
         raise stop(error) from error
     say(f"{out / 'index.html'}: the report")

@@ -11,6 +11,7 @@ InferenceError
 ├── HungError                  ask again; it ended before its answer
 ├── DecoderError               look at the machine: no process that decodes could be started
 ├── ListError                  correct the list of files
+├── OutputError                look at the folder that is written to, and at its disk; or name another
 ├── MissingExtraError          install the extra that the command needs
 └── TrainingError              correct the recipe or the data
     ├── InvalidRecipeError
@@ -56,6 +57,10 @@ class DecoderError(InferenceError):
 
 class ListError(InferenceError):
     """A list of files cannot be read, or a name leads to no file."""
+
+
+class OutputError(InferenceError):
+    """A result cannot be written, or would take the place of what is to stay."""
 
 
 class MissingExtraError(InferenceError):

@@ -13,15 +13,16 @@ from rich.progress import Progress
 from inference.evaluation.comparison import Compared, Contest, shared
 from inference.evaluation.markup import contents, document, exhibit_section, items, paragraph, section, table, tag
 from inference.evaluation.measured_finding import measured_finding
-from inference.evaluation.page import FURTHER_FIGURES, METHODS, SOURCES, VERDICT_FIGURES, WARNING
+from inference.evaluation.page import FURTHER_FIGURES, METHODS, PAGE, SOURCES, VERDICT_FIGURES, WARNING
 from inference.evaluation.pictures.curves import draw_overlaid
-from inference.evaluation.pictures.exhibit import Exhibit, write_exhibits
+from inference.evaluation.pictures.exhibit import Exhibit, remove_films, write_exhibits
 from inference.evaluation.pictures.exhibits import panel_size
 from inference.evaluation.pictures.gallery import Shown, draw_gallery, gallery_size
 from inference.evaluation.populations import NORMAL_ADULTS
 from inference.evaluation.reading import Reading, saliency_of
 from inference.evaluation.text import interval, is_restored, signed
 from inference.films import BY_FILM
+from inference.whole_files import gathered
 
 COMPARED_FIGURES = {
     key: name for key, name in (VERDICT_FIGURES | FURTHER_FIGURES).items() if key != "calibration_error_if_calibrated"
@@ -30,11 +31,25 @@ MOST = 8  # films of a gallery
 Row = tuple[Reading, ...]
 
 
+def write_comparison_report(compared: Compared, out: Path, progress: Progress) -> None:
+    """Write figures, pictures and page into a folder: all of them, or none.
+
+    Raises
+    ------
+    OutputError
+        They cannot be written.
+    """
+    with gathered(out, PAGE) as part:
+        compared.write(part)
+        write_comparison(compared, part, progress)
+        remove_films(out)
+
+
 def write_comparison(compared: Compared, out: Path, progress: Progress) -> None:
     """Write the pictures and `index.html`."""
     exhibits = [overlay(compared), *disagreements(compared)]
     write_exhibits(exhibits, out, progress)
-    (out / "index.html").write_text(page(compared, exhibits), encoding="utf-8")
+    (out / PAGE).write_text(page(compared, exhibits), encoding="utf-8")
 
 
 def page(compared: Compared, exhibits: Sequence[Exhibit]) -> str:

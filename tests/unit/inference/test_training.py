@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from inference.errors import InvalidRecipeError, MissingDataError
+from inference.errors import InvalidRecipeError, MissingDataError, OutputError
 from inference.figures import Outcome
 from inference.films import FilmFolder, LabelledFilm, child_split, radiologist_target, text_targets
 
@@ -298,6 +299,102 @@ def test_a_training_that_cannot_begin_leaves_the_folder_as_it_was(chest_films: P
         ).run()
 
     assert kept == {name: (tmp_path / name).read_text(encoding="utf-8") for name in kept}
+
+
+def small_pool(films: list[LabelledFilm]) -> FilmPool:
+    """Return three films of noise."""
+    pictures = tuple(np.random.default_rng(each).integers(0, 255, (64, 64), np.uint8) for each in range(3))
+    return FilmPool(tuple(films[:3]), pictures, ((),) * 3)
+
+
+@pytest.mark.parametrize("asked", ["run", "finish"])
+def test_a_folder_that_holds_a_model_is_left_alone(chest_films: Path, tmp_path: Path, asked: str) -> None:
+    checkpoint = weights_of_head(tmp_path / CHECKPOINT, 1.0)
+    written(tmp_path / "card.toml", "of a model that serves")
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    trainer = Trainer(RECIPE, chest_films, tmp_path, Progress(disable=True), most_films=24)
+
+    with pytest.raises(OutputError, match=r"card\.toml is there; a training leaves a model as it is, name another"):
+        trainer.run() if asked == "run" else trainer.finish(checkpoint)
+
+    assert before == {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+
+
+def test_weights_are_not_finished_beside_the_log_of_other_weights(chest_films: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    checkpoint = weights_of_head(tmp_path / "other" / CHECKPOINT, 1.0)
+    written(tmp_path / "training.jsonl", "of a run that was ended")
+
+    with pytest.raises(OutputError, match=r"training\.jsonl is there; it is of other weights"):
+        Trainer(RECIPE, chest_films, tmp_path, Progress(disable=True), most_films=24).finish(checkpoint)
+
+
+def test_a_run_that_ends_while_it_writes_its_model_leaves_none(
+    chest_films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inference.training import run
+
+    def broken_off(*_: object, out: Path, **__: object) -> None:
+        for name in ("model.onnx", "card.toml"):
+            written(out / name, "half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "write_folder", broken_off)
+    checkpoint = weights_of_head(tmp_path / CHECKPOINT, 1.0)
+
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(short_recipe(tmp_path), chest_films, tmp_path, Progress(disable=True), 24).finish(checkpoint)
+
+    assert {"recipe.toml", CHECKPOINT} == {each.name for each in tmp_path.iterdir()}
+
+
+def test_the_recipe_beside_a_model_is_the_one_that_it_was_trained_by(
+    chest_films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inference.training import run
+
+    recipe, out = short_recipe(tmp_path), tmp_path / "model"
+    text = recipe.read_text(encoding="utf-8")
+    monkeypatch.setattr(run, "write_folder", lambda *_, **__: written(recipe, "edited meanwhile"))
+
+    trainer = Trainer(recipe, chest_films, out, Progress(disable=True), most_films=24)
+    trainer.finish(weights_of_head(tmp_path / CHECKPOINT, 1.0))
+
+    assert text == (out / "recipe.toml").read_text(encoding="utf-8")
+
+
+def test_no_weights_of_an_earlier_run_stand_beside_the_log_of_this(
+    films: list[LabelledFilm], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inference.training import run
+
+    def broken_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "keep", broken_off)
+    monkeypatch.setattr(run, "validation_curve", lambda *_: {"children_loss": 0.5, "children_auc": 0.9})
+    checkpoint, log = weights_of_head(tmp_path / CHECKPOINT, 1.0), written(tmp_path / "training.jsonl", "earlier\n")
+    diary = run.Diary(read_recipe(RECIPE), small_pool(films), checkpoint, log, Progress(disable=True))
+
+    with pytest.raises(KeyboardInterrupt):
+        diary.epoch_done(1, new_classifier("efficientnet-lite0", findings=1, seed=0))
+
+    assert [1] == [json.loads(line)["epoch"] for line in log.read_text(encoding="utf-8").splitlines()]
+    assert not checkpoint.exists()
+
+
+def test_weights_that_do_not_fit_on_the_disk_are_said(classifier: FilmClassifier, tmp_path: Path) -> None:
+    from inference.training.run import keep
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16 * 1024, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=rf"{CHECKPOINT}: cannot be written \(.*File too large"):
+            keep(classifier, tmp_path / CHECKPOINT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_a_stranger_to_the_recipe_is_named_with_every_other_fault(tmp_path: Path) -> None:
