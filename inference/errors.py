@@ -104,4 +104,4 @@ class InvalidRecipeError(TrainingError):
 
 
 class MissingDataError(TrainingError):
-    """The data folder lacks a file that the recipe names."""
+    """The data folder lacks what is needed, or holds what cannot be read."""

@@ -406,7 +406,9 @@ def test_a_stranger_to_the_recipe_is_named_with_every_other_fault(tmp_path: Path
 
 
 def test_a_folder_without_films_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MissingDataError, match=r"kermany\.csv, kermany224\.zip, nih\.csv, nih448\.zip not found"):
+    with pytest.raises(
+        MissingDataError, match=r"kermany\.csv, kermany224\.zip, nih\.csv, nih448\.zip, nih_boxes\.csv not found"
+    ):
         FilmFolder(tmp_path)
 
 
