@@ -15,6 +15,7 @@ InferenceError
 ├── MissingExtraError          install the extra that the command needs
 └── TrainingError              correct the recipe or the data
     ├── InvalidRecipeError
+    ├── DivergedError
     └── MissingDataError
 """
 
@@ -96,11 +97,15 @@ class UnsuitableFilmError(FilmError):
 
 
 class TrainingError(InferenceError):
-    """Training or evaluation cannot start."""
+    """Training or evaluation cannot start, or cannot go on."""
 
 
 class InvalidRecipeError(TrainingError):
     """The recipe breaks its schema."""
+
+
+class DivergedError(TrainingError):
+    """What is learned has no numbers any more."""
 
 
 class MissingDataError(TrainingError):

@@ -15,13 +15,13 @@ from rich.progress import Progress, TaskID
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from inference.errors import OutputError
+from inference.errors import MissingDataError, OutputError
 from inference.figures import auc
 from inference.films import FilmFolder
 from inference.recipe_table import RECIPE
 from inference.training.calibration import Scaling, mean_loss
 from inference.training.finish import CARD, certain_by_population, write_folder
-from inference.training.loop import Step, logits_of, trained
+from inference.training.loop import Step, logits_of, require_number, trained
 from inference.training.network import FilmClassifier, Mirrored
 from inference.training.pool import FilmPool
 from inference.training.recipe import Recipe, RefitSection, read_recipe
@@ -68,12 +68,13 @@ class Diary:
         self.losses.append(step.loss)
 
     def epoch_done(self, epoch: int, classifier: FilmClassifier) -> None:
-        """Write a line and keep the weights."""
+        """Write a line and keep the weights; raises DivergedError where the loss of validation films is no number."""
         curve = validation_curve(classifier, self.validation, self.recipe)
+        loss = float(np.mean([value for name, value in curve.items() if name.endswith("_loss")]))
+        require_number(loss, f"epoch {epoch}, validation", self.recipe)
         learned = {"loss": float(np.mean(self.losses))} if self.losses else {}
         self._log({"epoch": epoch, **learned, **curve, "s": time.monotonic() - self.begun})
         self.losses.clear()
-        loss = float(np.mean([value for name, value in curve.items() if name.endswith("_loss")]))
         if self.recipe.schedule.keep == "last" or loss < self.lowest:
             keep(classifier, self.checkpoint)
         self.lowest = min(self.lowest, loss)
@@ -202,7 +203,9 @@ class Trainer:
 
     def _pools(self, recipe: Recipe) -> tuple[FilmPool, FilmPool]:
         folder = FilmFolder(self.data)
-        return self._pool(folder, recipe, "train"), self._pool(folder, recipe, "validation")
+        training, validation = (self._pool(folder, recipe, split) for split in ("train", "validation"))
+        require_both_labels(validation)
+        return training, validation
 
     def _pool(self, folder: FilmFolder, recipe: Recipe, split: str) -> FilmPool:
         films = [film for film in folder.films(recipe.seed, recipe.protocol.split) if film.split == split]
@@ -210,6 +213,14 @@ class Trainer:
             kept = np.random.default_rng(recipe.seed).permutation(len(films))[: self.most_films]
             films = [films[index] for index in sorted(kept)]
         return FilmPool.load(folder, films)
+
+
+def require_both_labels(validation: FilmPool) -> None:
+    """Raise MissingDataError for validation films without one of the labels: they decide on scaling and threshold."""
+    sure = [film.target for film in validation.films if film.is_certain]
+    if not 0.0 < sum(sure) < len(sure):
+        count = f"{sum(sure):.0f} with the finding and {len(sure) - sum(sure):.0f} without"
+        raise MissingDataError(f"validation: {count} among films with a sure label; a threshold needs both")
 
 
 def validation_curve(classifier: FilmClassifier, pool: FilmPool, recipe: Recipe) -> dict[str, float]:
