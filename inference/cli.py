@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from inference.console import bars, needed, open_standard_descriptors, put, said, say, stop
 from inference.errors import InferenceError
@@ -24,6 +24,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 ModelFolder = Annotated[Path, typer.Option("--model", help="Model folder; default: the shipped model.")]
 DataFolder = Annotated[Path, typer.Option("--data", exists=True, file_okay=False, help="Folder of films and tables.")]
 Split = Literal["test", "validation"]
+WIDTH = 120  # columns of what goes to no terminal
 OutFolder = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder to write to.")]
 
 
@@ -138,7 +139,7 @@ def evaluate(
     needed("evaluate", REPORT)
     from inference.evaluation import Evaluation, protocol_of  # noqa: PLC0415 - imports what only this needs
     from inference.evaluation.page import write_report  # noqa: PLC0415
-    from inference.evaluation.tables import tables  # noqa: PLC0415
+    from inference.evaluation.tables import told  # noqa: PLC0415
 
     try:
         require_writable(out)
@@ -148,9 +149,7 @@ def evaluate(
             write_report(measured, model / "training.jsonl", out, progress, films=films)
     except InferenceError as error:
         raise stop(error) from error
-    output = Console()
-    for table in tables(measured.report):
-        output.print(table)
+    put(told(measured.report, get_terminal_size((WIDTH, 1)).columns))
     say(f"{out / 'index.html'}: the report")
 
 
