@@ -11,7 +11,7 @@ import typer
 from inference.console import bars, needed, open_standard_descriptors, put, said, say, stop
 from inference.errors import InferenceError
 from inference.extras import REPORT, TRAINING
-from inference.file_names import listed, named_files
+from inference.file_names import STANDARD_INPUT, listed, named_files
 from inference.isolation import LIMIT_S, DecodeProcess
 from inference.models import DEFAULT_MODEL, load_proven
 from inference.network_process import LOADING_S, faults_apart, isolated
@@ -39,7 +39,10 @@ def begin() -> None:
 def predict(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(help="DICOM, PNG or JPEG files, folders of them, or @LIST, a file of names (see --list)."),
+        typer.Argument(
+            help="DICOM, PNG or JPEG files, folders of them, or @LIST, a file of names (see --list); "
+            "@- is standard input."
+        ),
     ] = None,
     model: ModelFolder = DEFAULT_MODEL,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N")] = "cpu",
@@ -83,7 +86,8 @@ def predict(
 
 def asked_for(paths: list[str], names: Path | None) -> list[Path]:
     """Return the paths of a command line and of the lists that it names."""
-    lists = [Path(path[1:]) for path in paths if path.startswith("@")] + ([names] if names else [])
+    told = [path[1:] for path in paths if path.startswith("@")]
+    lists = [STANDARD_INPUT if path == "-" else Path(path) for path in told] + ([names] if names else [])
     own = [Path(path) for path in paths if not path.startswith("@")]
     if not (own or lists):
         raise typer.BadParameter("name files, folders or a list")

@@ -52,6 +52,17 @@ def test_a_result_that_cannot_be_written_is_one_line(text: str, to: str, reason:
         assert (2, f"standard output: {reason}; results are missing\n") == (done.returncode, done.stderr)
 
 
+@pytest.mark.parametrize("standard_input", ["@-", "@/dev/stdin", "@/dev/fd/0", "@/proc/self/fd/0"])
+def test_relative_names_on_standard_input_start_where_the_command_does(text: str, standard_input: str) -> None:
+    folder, name = Path(text).parent, Path(text).name
+
+    done = subprocess.run(
+        [*PREDICT, standard_input], cwd=folder, input=f"{name}\n", capture_output=True, text=True, check=False
+    )
+
+    assert (0, name) == (done.returncode, json.loads(done.stdout)["file"]), done.stderr
+
+
 @pytest.fixture(scope="module")
 def evaluation(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """A command that measures few films."""
