@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from inference.console import bars, needed, open_standard_descriptors, put, said, say, stop
 from inference.errors import InferenceError
 from inference.extras import REPORT, TRAINING
-from inference.file_names import files_of, listed, named_files
+from inference.file_names import STANDARD_INPUT, files_of, listed, named_files
 from inference.isolation import LIMIT_S, DecodeProcess
 from inference.models import DEFAULT_MODEL, load_proven
 from inference.network_process import LOADING_S, faults_apart, isolated
 from inference.reading import json_line, read_answers, sources_of
 from inference.silence import silence_pydicom
+from inference.whole_files import require_writable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 ModelFolder = Annotated[Path, typer.Option("--model", help="Model folder; default: the shipped model.")]
 DataFolder = Annotated[Path, typer.Option("--data", exists=True, file_okay=False, help="Folder of films and tables.")]
 Split = Literal["test", "validation"]
+WIDTH = 120  # columns of what goes to no terminal
 OutFolder = Annotated[Path, typer.Option("--out", file_okay=False, help="Folder to write to.")]
 
 
@@ -37,7 +39,10 @@ def begin() -> None:
 def predict(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(help="DICOM, PNG or JPEG files, folders of them, or @LIST, a file of names (see --list)."),
+        typer.Argument(
+            help="DICOM, PNG or JPEG files, folders of them, or @LIST, a file of names (see --list); "
+            "@- is standard input."
+        ),
     ] = None,
     model: ModelFolder = DEFAULT_MODEL,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N")] = "cpu",
@@ -81,7 +86,8 @@ def predict(
 
 def asked_for(paths: list[str], names: Path | None) -> list[Path]:
     """Return the paths of a command line and of the lists that it names."""
-    lists = [Path(path[1:]) for path in paths if path.startswith("@")] + ([names] if names else [])
+    told = [path[1:] for path in paths if path.startswith("@")]
+    lists = [STANDARD_INPUT if path == "-" else Path(path) for path in told] + ([names] if names else [])
     own = [Path(path) for path in paths if not path.startswith("@")]
     if not (own or lists):
         raise typer.BadParameter("name files, folders or a list")
@@ -110,12 +116,13 @@ def train(
     needed("train", TRAINING)
     from inference.training.run import Trainer  # noqa: PLC0415 - serving works without torch
 
-    with bars() as progress:
-        try:
+    try:
+        require_writable(out)
+        with bars() as progress:
             trainer = Trainer(recipe, data, out, progress, most_films, tuple(teacher or ()))
             trainer.finish(checkpoint) if checkpoint else trainer.run()
-        except InferenceError as error:
-            raise stop(error) from error
+    except InferenceError as error:
+        raise stop(error) from error
 
 
 @app.command()
@@ -135,20 +142,18 @@ def evaluate(
     """
     needed("evaluate", REPORT)
     from inference.evaluation import Evaluation, protocol_of  # noqa: PLC0415 - imports what only this needs
-    from inference.evaluation.page import write_page  # noqa: PLC0415
-    from inference.evaluation.tables import tables  # noqa: PLC0415
+    from inference.evaluation.page import write_report  # noqa: PLC0415
+    from inference.evaluation.tables import told  # noqa: PLC0415
 
     try:
+        require_writable(out)
         loaded = load_proven(model)
         with bars() as progress:
             measured = Evaluation(loaded, data, protocol_of(model), split).measured(progress)
-            measured.write(out)
-            write_page(measured, model / "training.jsonl", out, progress, films=films)
+            write_report(measured, model / "training.jsonl", out, progress, films=films)
     except InferenceError as error:
         raise stop(error) from error
-    output = Console()
-    for table in tables(measured.report):
-        output.print(table)
+    put(told(measured.report, get_terminal_size((WIDTH, 1)).columns))
     say(f"{out / 'index.html'}: the report")
 
 
@@ -165,13 +170,13 @@ def compare(
     """
     needed("compare", REPORT)
     from inference.evaluation.comparison import Comparison, contenders_in  # noqa: PLC0415 - imports what only this needs
-    from inference.evaluation.comparison_page import write_comparison  # noqa: PLC0415
+    from inference.evaluation.comparison_page import write_comparison_report  # noqa: PLC0415
 
     try:
+        require_writable(out)
         with bars() as progress:
             compared = Comparison(contenders_in(models), data).compared(progress)
-            compared.write(out)
-            write_comparison(compared, out, progress)
+            write_comparison_report(compared, out, progress)
     except InferenceError as error:
         raise stop(error) from error
     say(f"{out / 'index.html'}: the report")

@@ -11,9 +11,11 @@ InferenceError
 ├── HungError                  ask again; it ended before its answer
 ├── DecoderError               look at the machine: no process that decodes could be started
 ├── ListError                  correct the list of files
+├── OutputError                look at the folder that is written to, and at its disk; or name another
 ├── MissingExtraError          install the extra that the command needs
 └── TrainingError              correct the recipe or the data
     ├── InvalidRecipeError
+    ├── DivergedError
     └── MissingDataError
 """
 
@@ -60,6 +62,10 @@ class ListError(InferenceError):
     """A list of files cannot be read, or a name leads to no file."""
 
 
+class OutputError(InferenceError):
+    """A result cannot be written, or would take the place of what is to stay."""
+
+
 class MissingExtraError(InferenceError):
     """A library that a command needs is not installed."""
 
@@ -93,12 +99,16 @@ class UnsuitableFilmError(FilmError):
 
 
 class TrainingError(InferenceError):
-    """Training or evaluation cannot start."""
+    """Training or evaluation cannot start, or cannot go on."""
 
 
 class InvalidRecipeError(TrainingError):
     """The recipe breaks its schema."""
 
 
+class DivergedError(TrainingError):
+    """What is learned has no numbers any more."""
+
+
 class MissingDataError(TrainingError):
-    """The data folder lacks a file that the recipe names."""
+    """The data folder lacks what is needed, or holds what cannot be read."""

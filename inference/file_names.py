@@ -16,6 +16,11 @@ BLANKS = " \t\r"
 BREAKING = ("Cc", "Zl", "Zp")
 # A list of a thousand names that starts at the wrong folder fills no screen.
 MOST_SAID = 5
+# Neither does a name that no file can have.
+MOST_LETTERS = 1000
+# Where standard input and other streams have names; no film lies beside them.
+STANDARD_INPUT = Path("/dev/stdin")
+STREAMS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
 
 
 def as_text(path: Path) -> str:
@@ -31,8 +36,16 @@ def on_one_line(path: Path) -> str:
     )
 
 
+def in_short(path: Path) -> str:
+    """Return a name on one line, without its middle where it is long."""
+    name, end = on_one_line(path), MOST_LETTERS // 2
+    return name if len(name) <= MOST_LETTERS else f"{name[:end]} … {name[-end:]} ({len(name)} characters)"
+
+
 def named_files(path: Path) -> list[Path]:
-    """Return the files that a list names, one a line, in its order; a relative name starts at the folder of the list.
+    """Return the files that a list names, one a line, in its order.
+
+    A relative name starts at the folder of the list, or at the working directory where the list is a stream.
 
     Raises
     ------
@@ -44,14 +57,17 @@ def named_files(path: Path) -> list[Path]:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise ListError(f"{path}: line {line} is no UTF-8; a list has one name of a file a line, in UTF-8") from error
+        raise ListError(
+            f"{in_short(path)}: line {line} is no UTF-8; a list has one name of a file a line, in UTF-8"
+        ) from error
     except OSError as error:
-        raise ListError(f"{path}: {error.strerror}; a list is a file") from error
+        raise ListError(f"{in_short(path)}: {error.strerror}; a list is a file") from error
     # A name may hold what Unicode calls an end of line; only LF and CR LF end a line of a list.
     lines = [line.strip(BLANKS) for line in text.split("\n")]
     if not any(lines):
-        raise ListError(f"{path}: empty; a list has one name of a file a line")
-    return [path.parent / line for line in lines if line]
+        raise ListError(f"{in_short(path)}: empty; a list has one name of a file a line")
+    start = Path() if path.parent in STREAMS else path.parent
+    return [start / line for line in lines if line]
 
 
 def files_of(paths: Sequence[Path]) -> list[Path]:
@@ -92,12 +108,12 @@ def entries_at(path: Path) -> list[Entry]:
     try:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
     except (OSError, ValueError) as error:  # ValueError: no name of a file holds NUL
-        raise ListError(f"{on_one_line(path)}: not found ({getattr(error, 'strerror', error)})") from error
+        raise ListError(f"{in_short(path)}: not found ({getattr(error, 'strerror', error)})") from error
     if not is_folder:
         return [Entry(path)]
     entries = entries_in(path)
     if not entries:
-        raise ListError(f"{on_one_line(path)}: a folder without a file")
+        raise ListError(f"{in_short(path)}: a folder without a file")
     if entries[0].path == path and entries[0].fault:
-        raise ListError(f"{on_one_line(path)}: a folder that {entries[0].fault[1]}")
+        raise ListError(f"{in_short(path)}: a folder that {entries[0].fault[1]}")
     return entries

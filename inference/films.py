@@ -8,9 +8,9 @@ References
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,16 +18,25 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inference.errors import MissingDataError
+from inference.errors import FilmError, MissingDataError
+from inference.film_tables import Row, aspect_of, box_of, rows_of, years_of
 from inference.geometry import resized
 from inference.picture import picture_film
-from inference.types import Radiograph
-
-Row = Mapping[str, str]
+from inference.types import Code, Radiograph
 
 CHILDREN, ADULTS = "children", "adults"
 CHILDREN_TABLE, CHILDREN_FILMS = "kermany.csv", "kermany224.zip"
 ADULTS_TABLE, ADULTS_FILMS, ADULTS_BOXES = "nih.csv", "nih448.zip", "nih_boxes.csv"
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    CHILDREN_TABLE: ("file", "label", "type", "group", "kaggle_split", "orig_width", "orig_height"),
+    ADULTS_TABLE: (
+        "file", "nih_image", "findings", "patient", "age", "sex", "view", "orig_width", "orig_height",
+        "google_airspace_opacity", "rsna_class", "patient_split",
+    ),
+    ADULTS_BOXES: ("file", "label", "x", "y", "w", "h"),
+}  # fmt: skip
+# What every label is about, and how cards name and code it.
+LABELLED_NAME, LABELLED = "pneumonia", Code("233604007", "SCT", "Pneumonia")
 OPACITY, NORMAL = "Lung Opacity", "Normal"
 # RSNA's and the clinical center's name for what radiologists boxed as pneumonia.
 BOXED = (OPACITY, "Pneumonia")
@@ -75,12 +84,18 @@ class LabelledFilm:
 
 @dataclass(frozen=True)
 class FilmFolder:
-    """A folder that holds the archives and tables of both populations."""
+    """A folder that holds the archives and tables of both populations.
+
+    Raises
+    ------
+    MissingDataError
+        One of them is not there; what reads them, where it cannot be read or breaks its form.
+    """
 
     path: Path
 
     def __post_init__(self) -> None:
-        names = (CHILDREN_TABLE, CHILDREN_FILMS, ADULTS_TABLE, ADULTS_FILMS)
+        names = (CHILDREN_TABLE, CHILDREN_FILMS, ADULTS_TABLE, ADULTS_FILMS, ADULTS_BOXES)
         absent = [name for name in names if not (self.path / name).is_file()]
         if absent:
             raise MissingDataError(f"{self.path}: {', '.join(absent)} not found; see the README of the data")
@@ -94,23 +109,48 @@ class FilmFolder:
 
     def table(self, name: str) -> list[Row]:
         """Return the rows of a table."""
-        with (self.path / name).open(newline="", encoding="utf-8") as rows:
-            return list(csv.DictReader(rows))
+        return rows_of(self.path / name, COLUMNS[name])
 
     def radiographs(self, films: Sequence[LabelledFilm]) -> Iterator[Radiograph]:
         """Yield each film as it is stored."""
-        archives = {name: zipfile.ZipFile(self.path / name) for name in {film.archive for film in films}}
+        by_archive = {
+            name: [film.file for film in films if film.archive == name] for name in (CHILDREN_FILMS, ADULTS_FILMS)
+        }
+        archives = {name: archive_of(self.path / name, files) for name, files in by_archive.items() if files}
         for film in films:
-            yield picture_film(archives[film.archive].read(film.file))
+            yield film_in(archives[film.archive], film.file)
 
     def boxes(self, labels: Collection[str] = BOXED) -> Mapping[str, list[tuple[float, float, float, float]]]:
         """Return the radiologists' boxes of these labels by file: x, y, width and height as fractions."""
         found: dict[str, list[tuple[float, float, float, float]]] = {}
         for row in self.table(ADULTS_BOXES):
             if row["label"] in labels:
-                box = (float(row["x"]), float(row["y"]), float(row["w"]), float(row["h"]))
-                found.setdefault(row["file"], []).append(box)
+                found.setdefault(row["file"], []).append(box_of(row))
         return found
+
+
+def archive_of(path: Path, files: Sequence[str]) -> zipfile.ZipFile:
+    """Return an archive that has these films; raises MissingDataError where it has not."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise MissingDataError(f"{path}: no archive of films ({error})") from error
+    absent = set(files) - set(archive.namelist())
+    if absent:
+        first = next(file for file in files if file in absent)
+        count = f"{len(absent)} of {len(set(files))} films not found, the first {first}"
+        raise MissingDataError(f"{path}: {count}; each film of the table is in it")
+    return archive
+
+
+def film_in(archive: zipfile.ZipFile, file: str) -> Radiograph:
+    """Return a film of an archive; raises MissingDataError where it cannot be read."""
+    try:
+        return picture_film(archive.read(file))
+    except FilmError as error:
+        raise MissingDataError(f"{archive.filename}: {file}: {error}") from error
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:  # RuntimeError: a password
+        raise MissingDataError(f"{archive.filename}: {file}: cannot be read ({error})") from error
 
 
 def share_of(subject: str, seed: int) -> float:
@@ -133,7 +173,7 @@ def child_film(row: Row, official: set[str], seed: int) -> LabelledFilm:
         target=float(has_pneumonia),
         stratum=f"{CHILDREN}-{'pneumonia' if has_pneumonia else 'normal'}",
         split=child_split(row, official, seed),
-        aspect=float(row["orig_width"]) / float(row["orig_height"]) if row["orig_width"] else None,
+        aspect=aspect_of(row) if row["orig_width"] else None,
     )  # fmt: skip
 
 
@@ -170,7 +210,7 @@ def adult_films(rows: Sequence[Row], boxed: Collection[str], seed: int) -> list[
     films = [adult_film(row, splits[row["patient"]], believed, boxed) for row in rows]
     # Minors among the adults' films are trained on and not counted.
     return [
-        replace(film, split="unused") if int(row["age"] or 0) < 18 and film.split != "train" else film
+        replace(film, split="unused") if years_of(row) < 18 and film.split != "train" else film
         for row, film in zip(rows, films, strict=True)
     ]
 
@@ -195,7 +235,7 @@ def adult_film(row: Row, split: str, believed: Mapping[str, float], boxed: Colle
     return LabelledFilm(
         file=row["file"], archive=ADULTS_FILMS, population=ADULTS, subject=row["patient"], target=target,
         stratum=f"{ADULTS}-{kind}", split=split,
-        aspect=float(row["orig_width"]) / float(row["orig_height"]),
+        aspect=aspect_of(row),
     )  # fmt: skip
 
 

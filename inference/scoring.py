@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,16 @@ class Scoring:
     def of_findings(self, outputs: Floats) -> Floats:
         """Return the outputs that findings read, on the last axis, in the order of the card."""
         return outputs if self.indices is None else outputs[..., list(self.indices)]
+
+    def of_finding(self, order: int) -> Scoring:
+        """Return the calibration of one finding alone, by its place in the card."""
+        return replace(
+            self,
+            temperatures=(self.temperatures[order],),
+            shifts=(self.shifts[order],),
+            indices=(order if self.indices is None else self.indices[order],),
+            operating_points=None if self.operating_points is None else (self.operating_points[order],),
+        )
 
     def fault(self, outputs: Floats) -> str | None:
         """Return why outputs of one film, (outputs,), are not what the card promises, or None."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from inference.errors import FilmError, InferenceError, MissingDataError, ModelError
+from inference.evaluation.measured_finding import measured_finding, with_measured_finding
 from inference.evaluation.outcomes import outcome_of, refusals
 from inference.evaluation.populations import Case, Cohort, cohorts_of
 from inference.evaluation.protocol import TEST, Protocol, protocol_of
@@ -31,6 +32,8 @@ class Contender:
     ----------
     label
         Differs from that of every other contender.
+    model
+        With the finding alone that the films are labelled with.
     """
 
     label: str
@@ -40,7 +43,7 @@ class Contender:
 
     @property
     def threshold(self) -> float:
-        """Operating point of the first finding."""
+        """Operating point of the measured finding."""
         return self.model.card.findings[0].threshold
 
 
@@ -52,7 +55,7 @@ def contenders_in(folders: Sequence[Path]) -> list[Contender]:
     MissingDataError
         Fewer than two folders.
     InferenceError
-        Models that cannot be compared; every one of them is named.
+        Models that cannot be compared, or have no finding that the films are labelled with; every one is named.
     """
     if len(folders) < FEWEST_MODELS:
         raise MissingDataError(f"models: {len(folders)} given; a comparison needs {FEWEST_MODELS} or more")
@@ -73,7 +76,7 @@ def contenders_in(folders: Sequence[Path]) -> list[Contender]:
 def opened_in(folder: Path) -> tuple[Model, Protocol] | InferenceError:
     """Return the model in a folder with its protocol, or why it cannot be compared."""
     try:
-        return load_proven(folder), protocol_of(folder)
+        return with_measured_finding(load_proven(folder)), protocol_of(folder)
     except InferenceError as error:
         return error
 
@@ -145,7 +148,8 @@ class Compared:
     def json(self) -> str:
         """Return everything that was measured as JSON."""
         models = [
-            {"label": each.label, "digest": each.model.card.digest, "threshold": each.threshold,
+            {"label": each.label, "digest": each.model.card.digest,
+             "finding": measured_finding(each.model), "threshold": each.threshold,
              "seed": each.protocol.seed, "protocol": each.protocol.split,
              "acquainted": self.common.acquainted[each.label]}
             for each in self.contenders

@@ -12,15 +12,17 @@ from rich.progress import Progress
 
 from inference.evaluation.comparison import Compared, Contest, shared
 from inference.evaluation.markup import contents, document, exhibit_section, items, paragraph, section, table, tag
-from inference.evaluation.page import FURTHER_FIGURES, METHODS, SOURCES, VERDICT_FIGURES, WARNING
+from inference.evaluation.measured_finding import measured_finding
+from inference.evaluation.page import FURTHER_FIGURES, METHODS, PAGE, SOURCES, VERDICT_FIGURES, WARNING
 from inference.evaluation.pictures.curves import draw_overlaid
-from inference.evaluation.pictures.exhibit import Exhibit, write_exhibits
+from inference.evaluation.pictures.exhibit import Exhibit, remove_films, write_exhibits
 from inference.evaluation.pictures.exhibits import panel_size
 from inference.evaluation.pictures.gallery import Shown, draw_gallery, gallery_size
 from inference.evaluation.populations import NORMAL_ADULTS
 from inference.evaluation.reading import Reading, saliency_of
 from inference.evaluation.text import interval, is_restored, signed
 from inference.films import BY_FILM
+from inference.whole_files import gathered
 
 COMPARED_FIGURES = {
     key: name for key, name in (VERDICT_FIGURES | FURTHER_FIGURES).items() if key != "calibration_error_if_calibrated"
@@ -29,11 +31,25 @@ MOST = 8  # films of a gallery
 Row = tuple[Reading, ...]
 
 
+def write_comparison_report(compared: Compared, out: Path, progress: Progress) -> None:
+    """Write figures, pictures and page into a folder: all of them, or none.
+
+    Raises
+    ------
+    OutputError
+        They cannot be written.
+    """
+    with gathered(out, PAGE) as part:
+        compared.write(part)
+        write_comparison(compared, part, progress)
+        remove_films(out)
+
+
 def write_comparison(compared: Compared, out: Path, progress: Progress) -> None:
     """Write the pictures and `index.html`."""
     exhibits = [overlay(compared), *disagreements(compared)]
     write_exhibits(exhibits, out, progress)
-    (out / "index.html").write_text(page(compared, exhibits), encoding="utf-8")
+    (out / PAGE).write_text(page(compared, exhibits), encoding="utf-8")
 
 
 def page(compared: Compared, exhibits: Sequence[Exhibit]) -> str:
@@ -59,9 +75,9 @@ def films_section(compared: Compared) -> str:
         f"Differences are each model less the first, {compared.contenders[0].label}, taken from the same bootstrap "
         "samples of subjects."
     )
-    head = ["Model", "Split", "Seed", "Threshold", "Films of subjects it had seen", "Weights (sha256)"]
+    head = ["Model", "Finding", "Split", "Seed", "Threshold", "Films of subjects it had seen", "Weights (sha256)"]
     rows = [
-        [each.label, each.protocol.split, str(each.protocol.seed), f"{each.threshold:g}",
+        [each.label, measured_finding(each.model), each.protocol.split, str(each.protocol.seed), f"{each.threshold:g}",
          str(compared.common.acquainted[each.label]), each.model.card.digest[:12]]
         for each in compared.contenders
     ]  # fmt: skip

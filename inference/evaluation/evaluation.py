@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rich.progress import Progress
 from inference.changes import CHANGES
 from inference.errors import FilmError
 from inference.evaluation.embedding import Scatter, scatters_of
+from inference.evaluation.measured_finding import measured_finding, with_measured_finding
 from inference.evaluation.outcomes import operating_points, outcome_of, refusals
 from inference.evaluation.pointing import Pointed, pointed, pointing_of
 from inference.evaluation.populations import ALL_ADULTS, NORMAL_ADULTS, Case, Cohort, cohorts_of
@@ -35,6 +37,8 @@ class Measured:
 
     Attributes
     ----------
+    model
+        With the measured finding alone.
     readings
         By population; a film that belongs to two is read once.
     changed
@@ -103,20 +107,32 @@ class Evaluation:
     protocol: Protocol
     split: str = TEST
 
+    @cached_property
+    def measured_model(self) -> Model:
+        """The model with the finding alone that the films are labelled with; raises ModelError where it has none."""
+        return with_measured_finding(self.model)
+
     def measured(self, progress: Progress) -> Measured:
-        """Return all readings and figures of the first finding."""
+        """Return all readings and figures of the finding that the films are labelled with.
+
+        Raises
+        ------
+        ModelError
+            The model has no such finding.
+        """
+        model = self.measured_model
         folder = FilmFolder(self.data)
         readings, changed = self._read(folder, progress)
         stored = {name: each for name, each in readings.items() if not each[0].case.restored}
-        boxed = pointed(self.model, stored.get(ALL_ADULTS, ()), folder.boxes([OPACITY]))
+        boxed = pointed(model, stored.get(ALL_ADULTS, ()), folder.boxes([OPACITY]))
         scatters = scatters_of({name: each for name, each in stored.items() if name != NORMAL_ADULTS})
         report = self._report(folder, readings, changed, boxed, scatters, progress)
-        return Measured(self.model, folder, readings, changed, boxed, scatters, report)
+        return Measured(model, folder, readings, changed, boxed, scatters, report)
 
     def _read(self, folder: FilmFolder, progress: Progress) -> tuple[Named, ByChange]:
         """Return the readings of each population, and those of films that were changed."""
         cohorts = cohorts_of(self.protocol.kept(folder, self.split), self.protocol.split)
-        reader = Reader(self.model, folder)
+        reader = Reader(self.measured_model, folder)
         stored = reader.read(cases_of(cohorts), progress, "reading films")
         again = [each.only(lambda case: stored[case].score is not None) for each in cohorts if each.is_changed]
         under = {change: [each.under(change) for each in again] for change in CHANGES}
@@ -132,7 +148,8 @@ class Evaluation:
         scatters: Sequence[Scatter],
         progress: Progress,
     ) -> Report:
-        card, threshold = self.model.card, self.model.card.findings[0].threshold
+        card = self.measured_model.card
+        threshold = card.findings[0].threshold
         outcomes = {name: outcome_of(each) for name, each in readings.items()}
         adults = {name: each for name, each in readings.items() if each[0].case.film.population == ADULTS}
         parts = {name: each for name, each in readings.items() if not each[0].case.restored and name != NORMAL_ADULTS}
@@ -141,7 +158,8 @@ class Evaluation:
             for name, each in progress.track(readings.items(), description="intervals")
         }
         return Report(
-            model=card.name, version=card.version, digest=card.digest, threshold=threshold,
+            model=card.name, version=card.version, digest=card.digest,
+            finding=measured_finding(self.measured_model), threshold=threshold,
             seed=self.protocol.seed, protocol=self.protocol.split, split=self.split,
             populations=populations,
             operating_points={name: operating_points(outcome) for name, outcome in outcomes.items()},

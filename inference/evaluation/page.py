@@ -11,13 +11,14 @@ from rich.progress import Progress
 from inference.errors import FilmError
 from inference.evaluation.evaluation import Measured
 from inference.evaluation.markup import contents, document, exhibit_section, items, paragraph, section, table, tag
-from inference.evaluation.pictures.exhibit import Exhibit, write_exhibits
+from inference.evaluation.pictures.exhibit import Exhibit, remove_films, write_exhibits
 from inference.evaluation.pictures.exhibits import exhibits_of
 from inference.evaluation.report import Report
 from inference.evaluation.subgroups import SUBGROUP_FIGURES
 from inference.evaluation.text import interval, refused_of
 from inference.evaluation.words import verdict
 from inference.films import BY_FILM
+from inference.whole_files import gathered
 
 VERDICT_FIGURES = {
     "auc": "AUC", "sensitivity": "Sensitivity", "specificity": "Specificity", "accuracy": "Accuracy",
@@ -27,6 +28,7 @@ FURTHER_FIGURES = {
     "average_precision": "Average precision", "macro_precision": "Macro precision", "macro_recall": "Macro recall",
     "macro_f": "Macro F", "specificity_at_sensitivity_80": "Specificity at sensitivity 0.80", "brier": "Brier score",
 }  # fmt: skip
+PAGE = "index.html"
 WARNING = "Research and demonstration. Not for diagnosis."
 METHODS = (
     "Every film is read once, as in serving; all figures and pictures come from predictions.csv, which lies beside "
@@ -62,6 +64,20 @@ TERMS = {
 }
 
 
+def write_report(measured: Measured, log: Path, out: Path, progress: Progress, *, films: bool = True) -> None:
+    """Write figures, pictures and page into a folder: all of them, or none; see `write_page`.
+
+    Raises
+    ------
+    OutputError
+        They cannot be written.
+    """
+    with gathered(out, PAGE) as part:
+        measured.write(part)
+        write_page(measured, log, part, progress, films=films)
+        remove_films(out)
+
+
 def write_page(measured: Measured, log: Path, out: Path, progress: Progress, *, films: bool = True) -> None:
     """Write the pictures and `index.html`.
 
@@ -74,7 +90,7 @@ def write_page(measured: Measured, log: Path, out: Path, progress: Progress, *, 
     """
     exhibits = [each if films or not each.on_black else each.withheld for each in exhibits_of(measured, log)]
     write_exhibits(exhibits, out, progress)
-    (out / "index.html").write_text(page(measured, exhibits), encoding="utf-8")
+    (out / PAGE).write_text(page(measured, exhibits), encoding="utf-8")
 
 
 def page(measured: Measured, exhibits: Sequence[Exhibit]) -> str:
@@ -99,7 +115,8 @@ def heading(report: Report) -> Iterator[str]:
     yield tag("h1", escape(f"{report.model} {report.version} on {report.split} films"))
     yield tag("p", WARNING, kind="warning")
     split = "film by film, so that a child may lie in training and test" if report.protocol == BY_FILM else "by subject"
-    words = f"Threshold {report.threshold:g}, films split {split} under seed {report.seed}. Weights: sha256 "
+    measured = f"Finding: {report.finding}. Threshold {report.threshold:g}, "
+    words = f"{measured}films split {split} under seed {report.seed}. Weights: sha256 "
     yield tag("p", escape(words) + tag("span", escape(report.digest), kind="digest"), kind="subtitle")
 
 

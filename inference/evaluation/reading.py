@@ -43,7 +43,7 @@ class Reading:
 
     @property
     def score(self) -> float | None:
-        """Score of the first finding, None for a film that the model refused."""
+        """Score of the measured finding, None for a film that the model refused."""
         return None if isinstance(self.answer, FilmError) else float(self.answer.scores[0])
 
     @property
@@ -114,7 +114,7 @@ def shown(case: Case, stored: Radiograph) -> Radiograph:
 
 
 def saliency_of(model: Model, reading: Reading) -> Floats | None:
-    """Return the map of the first finding on the grid of the film, peak at 1.0; None without."""
+    """Return the map of the measured finding on the grid of the film, peak at 1.0; None without."""
     if isinstance(reading.answer, FilmError) or reading.frame is None:
         return None
     return model.prediction(reading.frame, reading.answer).scores[0].saliency

@@ -7,7 +7,6 @@ References
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,9 +15,11 @@ import numpy as np
 from inference.evaluation.outcomes import answered, outcome_of
 from inference.evaluation.reading import Reading
 from inference.figures import Figure, Measure, Outcome, auc, difference, figure, measures, resampled
+from inference.film_tables import rows_of
 from inference.films import ADULTS_TABLE, FilmFolder
 
 REFERENCE_TABLE = "nih_reference_chexnet_preds.csv"
+IMAGE = "Image Index"
 # The outputs that come nearest to an opacity that looks like pneumonia; all are shown, so that none is chosen here.
 OUTPUTS = ("Pneumonia", "Consolidation", "Infiltration")
 
@@ -49,8 +50,8 @@ def published(folder: FilmFolder) -> dict[str, dict[str, float]]:
     path = folder.path / REFERENCE_TABLE
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8") as lines:
-        scores = {row["Image Index"]: row for row in csv.DictReader(lines)}
+    rows = rows_of(path, (IMAGE, *(f"prob_{name}" for name in OUTPUTS)))
+    scores = {row[IMAGE]: row for row in rows}
     return {
         row["file"]: {name: float(scores[row["nih_image"]][f"prob_{name}"]) for name in OUTPUTS}
         for row in folder.table(ADULTS_TABLE)

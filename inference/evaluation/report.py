@@ -36,6 +36,8 @@ class Report:
 
     Attributes
     ----------
+    finding
+        The one that was measured: name and code.
     populations
         Counts and figures with intervals by population; `refused` counts films by the code of the reason.
     pointing
@@ -49,6 +51,7 @@ class Report:
     model: str
     version: str
     digest: str
+    finding: str
     threshold: float
     seed: int
     protocol: str

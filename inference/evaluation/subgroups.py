@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from inference.evaluation.outcomes import outcome_of
 from inference.evaluation.reading import Reading
 from inference.figures import Figure, figure, measures, resampled
-from inference.films import ADULTS, ADULTS_TABLE, CHILDREN, CHILDREN_TABLE, FilmFolder, Row
+from inference.film_tables import Row, years_of
+from inference.films import ADULTS, ADULTS_TABLE, CHILDREN, CHILDREN_TABLE, FilmFolder
 
 SUBGROUP_FIGURES = ("auc", "sensitivity", "specificity")
 AGES = ((18, 40), (40, 60), (60, 200))
@@ -37,7 +38,7 @@ class Subgroup:
 
 def age_of(row: Row) -> str | None:
     """Return the age group of an adult."""
-    age = int(row["age"] or 0)
+    age = years_of(row)
     named = (f"{low} to {high - 1} years" if high < 200 else f"{low} years and more" for low, high in AGES)
     return next((name for (low, high), name in zip(AGES, named, strict=True) if low <= age < high), None)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+
+from rich.console import Console
 from rich.table import Table
 
 from inference.evaluation.report import Report
@@ -10,9 +13,13 @@ from inference.evaluation.text import confusion_of, interval, refused_of
 FIGURES = ("auc", "accuracy", "sensitivity", "specificity", "macro_f", "calibration_error")
 
 
-def tables(report: Report) -> list[Table]:
-    """Return one table for each population."""
-    return [population_table(report, name) for name in report.populations]
+def told(report: Report, columns: int) -> str:
+    """Return one table for each population as text of so many columns at most."""
+    text = io.StringIO()
+    console = Console(file=text, width=columns)
+    for name in report.populations:
+        console.print(population_table(report, name))
+    return text.getvalue().rstrip("\n")
 
 
 def population_table(report: Report, name: str) -> Table:

@@ -21,7 +21,7 @@ from inference.models.model import Model
 from inference.models.port import Runtime
 from inference.serving.batching import MOST
 from inference.serving.precision import Change, change, fastest_equal
-from inference.serving.recording import require_writable, write_section, writing
+from inference.serving.recording import require_section_writable, write_section
 
 Floats = NDArray[np.float32]
 
@@ -91,11 +91,12 @@ def choose_precision(folder: Path, files: Sequence[Path], device: str) -> Chosen
     Raises
     ------
     ModelError
-        The model cannot be loaded, computes in the types of its file, or too few different films can be read; or its
-        card cannot be written.
+        The model cannot be loaded, computes in the types of its file, or too few different films can be read.
+    OutputError
+        Its card cannot be written.
     """
     card, runtime = read_card(folder), Runtime(device)
-    require_writable(folder, SECTION)  # before minutes are measured for nothing
+    require_section_writable(folder, SECTION)  # before minutes are measured for nothing
     exact_model = film_model(folder, card, runtime, EXACT)
     films = distinct(tensors(exact_model, files))
     if len(films) < LEAST_FILMS:
@@ -108,8 +109,7 @@ def choose_precision(folder: Path, files: Sequence[Path], device: str) -> Chosen
     best = fastest_equal(
         [*sorted(gaining, key=lambda form: form.seconds), exact], lambda form: form.scores, thresholds
     )  # fmt: skip
-    with writing(folder):
-        write_precision(folder, card, runtime.kind, best.precision)
+    write_precision(folder, card, runtime.kind, best.precision)
     changes = {form.precision: change(exact.scores, form.scores, thresholds) for form in forms[1:]}
     speeds = {form.precision: exact.seconds / form.seconds for form in forms[1:]}
     return Chosen(best.precision, len(films), changes, speeds)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from inference.card import CARD_NAME, card_in, read_table
-from inference.errors import InvalidCardError, ModelError
+from inference.errors import InvalidCardError
 from inference.isolation import prepared_film
 from inference.models.folder import model_of_films, sha256_of
 from inference.models.model import Model
@@ -29,18 +28,19 @@ def record_golden(folder: Path, film: Path) -> Golden:
     Raises
     ------
     ModelError
-        The model cannot be loaded, or its folder not be written; the model stays as it was, or has no golden film.
+        The model cannot be loaded.
+    OutputError
+        Its folder cannot be written; the model stays as it was, or has no golden film.
     FilmError
         The film cannot be read, or the model refuses it, by its header or by its pixels.
     """
     model = model_without_golden(folder)
     golden = Golden.record(model, prepared_film(film, model.guard, model.preprocessing))
-    with writing(folder):
-        with replaced(folder / FILE) as part:
-            golden.write(part)  # before the card is touched: here a full disk shows
-            # A crash from here on leaves a model without a golden film, not a broken one.
-            write_section(folder, SECTION, [])
-        write_section(folder, SECTION, [f'file = "{FILE}"', f'sha256 = "{sha256_of(folder / FILE)}"'])
+    with replaced(folder / FILE) as part:
+        golden.write(part)  # before the card is touched: here a full disk shows
+        # A crash from here on leaves a model without a golden film, not a broken one.
+        write_section(folder, SECTION, [])
+    write_section(folder, SECTION, [f'file = "{FILE}"', f'sha256 = "{sha256_of(folder / FILE)}"'])
     return golden
 
 
@@ -50,28 +50,18 @@ def model_without_golden(folder: Path) -> Model:
     return model_of_films(folder, card_in(folder, table), Runtime())
 
 
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Raise ModelError where the block cannot write into a model folder."""
-    try:
-        yield
-    except OSError as error:
-        raise ModelError(f"{folder}: cannot be written ({error.strerror or error})") from error
-
-
-def require_writable(folder: Path, name: str) -> None:
+def require_section_writable(folder: Path, name: str) -> None:
     """Raise where a section of the card cannot be written anew.
 
     Raises
     ------
-    ModelError
+    OutputError
         The folder or its disk does not take it.
     InvalidCardError
         The card names the section in another form.
     """
-    with writing(folder):
-        text_without(folder / CARD_NAME, name)
-        require_replaceable(folder / CARD_NAME)
+    text_without(folder / CARD_NAME, name)
+    require_replaceable(folder / CARD_NAME)
 
 
 def write_section(folder: Path, name: str, lines: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, binary_cross_entropy_with_logits
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from inference.errors import DivergedError
 from inference.preprocessing import Preprocessing
 from inference.training.network import FilmClassifier, Reading, new_classifier
 from inference.training.pool import Batch, FilmPool, batches
@@ -131,6 +133,11 @@ def trained(
         Called after every epoch with its number and the averaged classifier.
     teaching
         What the recipe's teachers say; None if it has none.
+
+    Raises
+    ------
+    DivergedError
+        A loss is no number: what comes after it would be none either.
     """
     run = Run.start(recipe, teaching)
     random = np.random.default_rng(recipe.drawn)
@@ -143,9 +150,17 @@ def trained(
             for batch in batches(pool, recipe, stage.side, random):
                 loss = run.step(batch)
                 done += 1
+                require_number(loss, f"epoch {epoch}, batch {done}", recipe)
                 report(Step(epoch, done, total, loss))
             epoch_done(epoch, averaged_classifier(run))
     return averaged_classifier(run)
+
+
+def require_number(loss: float, where: str, recipe: Recipe) -> None:
+    """Raise DivergedError for a loss that is no finite number."""
+    if not math.isfinite(loss):
+        hint = f"lower schedule.peak_rate, which is {recipe.schedule.peak_rate:g}"
+        raise DivergedError(f"{where}: the loss is {loss}; nothing is learned from there on, {hint}")
 
 
 def averaged_classifier(run: Run) -> FilmClassifier:

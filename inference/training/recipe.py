@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from inference.card import CardText, InputSection
 from inference.card_faults import faults_of
@@ -14,11 +14,15 @@ from inference.recipe_table import recipe_table
 from inference.training.augmentation import Augmentation
 from inference.training.network import ARCHITECTURES
 
+# Numbers that random generators take as a seed, also the sum of two.
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+NotNegative = Annotated[float, Field(ge=0)]
+
 
 class Section(BaseModel):
-    """A part of the recipe: unknown keys are faults."""
+    """A part of the recipe: unknown keys are faults, and numbers that are none."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Step(Section):
@@ -39,7 +43,7 @@ class Schedule(Section):
     steps: tuple[Step, ...]
     films_per_epoch: Annotated[int, Field(ge=1)]
     batch: Annotated[int, Field(ge=1)] = 32
-    peak_rate: Annotated[float, Field(gt=0)] = 1e-3
+    peak_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3  # AdamW moves each weight by about as much at a step
     rates: Literal["one-cycle", "constant"] = "one-cycle"
     warm_up: Annotated[float, Field(ge=0, lt=1)] = 0.1
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
@@ -49,7 +53,15 @@ class Schedule(Section):
     mixed: Annotated[float, Field(ge=0, le=1)] = 0.0  # share of batches whose films are blended in pairs
     box_weight: Annotated[float, Field(ge=0)] = 0.0  # of the loss of maps beside that of scores
     precision: Literal["float32", "bfloat16"] = "float32"
-    threads: Annotated[int, Field(ge=1)] = 2
+    threads: Annotated[int, Field(ge=1, le=256)] = 2
+
+    @field_validator("batch")
+    @classmethod
+    def _fits_an_epoch(cls, batch: int, told: ValidationInfo) -> int:
+        films = told.data.get("films_per_epoch", batch)
+        if batch > films:
+            raise ValueError(f"{batch}: more than films_per_epoch, {films}; only whole batches are learned")
+        return batch
 
 
 class ProtocolSection(Section):
@@ -77,17 +89,24 @@ class AugmentationSection(Section):
 
     aspect: tuple[float, float] = (0.85, 1.75)
     square_share: Annotated[float, Field(ge=0, le=1)] = 0.4
-    rotation_deg: float = 10.0
-    zoom: float = 0.15
-    shift: float = 0.06
+    rotation_deg: Annotated[float, Field(ge=0, le=180)] = 10.0
+    zoom: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    shift: Annotated[float, Field(ge=0, lt=1)] = 0.06
     squeeze: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    gamma: float = 0.25
-    window: float = 0.12
-    blur_px: float = 1.2
+    gamma: NotNegative = 0.25
+    window: Annotated[float, Field(ge=0, lt=0.5)] = 0.12
+    blur_px: NotNegative = 1.2
     erased: Annotated[float, Field(ge=0, le=1)] = 0.25
     tones: Annotated[float, Field(ge=0)] = 0.0
     bands: Annotated[float, Field(ge=0)] = 0.0
     shading: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @field_validator("aspect")
+    @classmethod
+    def _is_a_span(cls, span: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < span[0] <= span[1]:
+            raise ValueError(f"{span}: two ratios above 0 in rising order")
+        return span
 
 
 class TransplantSection(Section):
@@ -120,9 +139,9 @@ class RefitSection(Section):
 class Recipe(Section):
     """Everything that a run depends on beside the data."""
 
-    seed: int
-    variation: int = 0  # added to the seed of what is drawn in learning: networks of one split that differ
-    shares: dict[str, float]
+    seed: Seed
+    variation: Seed = 0  # added to the seed of what is drawn in learning: networks of one split that differ
+    shares: dict[str, NotNegative]
     input: InputSection
     protocol: ProtocolSection = ProtocolSection()
     network: NetworkSection = NetworkSection()
@@ -141,6 +160,13 @@ class Recipe(Section):
     def augmented(self) -> Augmentation:
         """Return how films are changed where they are changed at all: as the recipe says, else a little."""
         return Augmentation(**self.augmentation.model_dump()) if self.augmentation else Augmentation()
+
+    @field_validator("shares")
+    @classmethod
+    def _are_of_films(cls, shares: dict[str, float]) -> dict[str, float]:
+        if not sum(shares.values()):
+            raise ValueError("their sum is 0; some films are learned from")
+        return shares
 
     @field_validator("input")
     @classmethod

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from rich.progress import Progress, TaskID
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from inference.errors import MissingDataError, OutputError
 from inference.figures import auc
 from inference.films import FilmFolder
 from inference.recipe_table import RECIPE
 from inference.training.calibration import Scaling, mean_loss
-from inference.training.finish import certain_by_population, write_folder
-from inference.training.loop import Step, logits_of, trained
+from inference.training.finish import CARD, certain_by_population, write_folder
+from inference.training.loop import Step, logits_of, require_number, trained
 from inference.training.network import FilmClassifier, Mirrored
 from inference.training.pool import FilmPool
 from inference.training.recipe import Recipe, RefitSection, read_recipe
 from inference.training.refit import refit
 from inference.training.teaching import Teaching, classifier_of
-from inference.whole_files import replaced
+from inference.whole_files import gathered, replaced
 
-CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT, LOG = "checkpoint.safetensors", "training.jsonl"
 
 
 @dataclass
@@ -39,11 +41,11 @@ class Diary:
     checkpoint
         Where weights are kept: of the last epoch, or of the one with the lowest loss on validation films.
     log
-        Lines of the epochs; those of an earlier run stay until there is one of this.
+        Lines of the epochs; those of an earlier run stay until there is one of this, and so do its weights.
     lowest
         That loss, the mean of the populations.
-    is_begun
-        True once the log holds a line of this run.
+    rows
+        What the log says of this run.
     """
 
     recipe: Recipe
@@ -53,7 +55,7 @@ class Diary:
     progress: Progress
     task: TaskID | None = None
     lowest: float = math.inf
-    is_begun: bool = False
+    rows: list[str] = field(default_factory=list)
     begun: float = field(default_factory=time.monotonic)
     losses: list[float] = field(default_factory=list)
 
@@ -66,24 +68,39 @@ class Diary:
         self.losses.append(step.loss)
 
     def epoch_done(self, epoch: int, classifier: FilmClassifier) -> None:
-        """Write a line and keep the weights."""
+        """Write a line and keep the weights; raises DivergedError where the loss of validation films is no number."""
         curve = validation_curve(classifier, self.validation, self.recipe)
-        learned = {"loss": float(np.mean(self.losses))} if self.losses else {}
-        row = {"epoch": epoch, **learned, **curve, "s": time.monotonic() - self.begun}
-        with self.log.open("a" if self.is_begun else "w", encoding="utf-8") as lines:
-            print(json.dumps(row), file=lines)
-        self.is_begun = True
-        self.losses.clear()
         loss = float(np.mean([value for name, value in curve.items() if name.endswith("_loss")]))
+        require_number(loss, f"epoch {epoch}, validation", self.recipe)
+        learned = {"loss": float(np.mean(self.losses))} if self.losses else {}
+        self._log({"epoch": epoch, **learned, **curve, "s": time.monotonic() - self.begun})
+        self.losses.clear()
         if self.recipe.schedule.keep == "last" or loss < self.lowest:
             keep(classifier, self.checkpoint)
         self.lowest = min(self.lowest, loss)
 
+    def _log(self, row: Mapping[str, float]) -> None:
+        """Write the log with one more line; no weights of an earlier run stand beside lines of this."""
+        if not self.rows:
+            self.checkpoint.unlink(missing_ok=True)
+        self.rows.append(json.dumps(row))
+        with replaced(self.log) as part:
+            part.write_text("".join(f"{each}\n" for each in self.rows), encoding="utf-8")
+
 
 def keep(classifier: FilmClassifier, checkpoint: Path) -> None:
-    """Write weights where whoever goes on from them finds them: whole ones, whenever the run ends."""
-    with replaced(checkpoint) as part:
-        save_file({name: each.contiguous() for name, each in classifier.state_dict().items()}, part)
+    """Write weights where whoever goes on from them finds them: whole ones, whenever the run ends.
+
+    Raises
+    ------
+    OutputError
+        They cannot be written.
+    """
+    try:
+        with replaced(checkpoint) as part:
+            save_file({name: each.contiguous() for name, each in classifier.state_dict().items()}, part)
+    except SafetensorError as error:
+        raise OutputError(f"{checkpoint}: cannot be written ({error})") from error
 
 
 @dataclass(frozen=True)
@@ -106,12 +123,19 @@ class Trainer:
     teachers: tuple[Path, ...] = ()
 
     def run(self) -> None:
-        """Train, calibrate and write the model folder."""
-        recipe = read_recipe(self.recipe_path)
+        """Train, calibrate and write the model folder.
+
+        Raises
+        ------
+        OutputError
+            The folder holds a model, or cannot be written.
+        """
+        self._require_no_model()
+        recipe, text = self._recipe()
         teaching = Teaching.of(recipe, self.teachers)
         training, validation = self._pools(recipe)
         self.out.mkdir(parents=True, exist_ok=True)
-        diary = Diary(recipe, validation, self.out / CHECKPOINT, self.out / "training.jsonl", self.progress)
+        diary = Diary(recipe, validation, self.out / CHECKPOINT, self.out / LOG, self.progress)
         taught = self._taught(recipe, training, teaching)
         classifier = trained(recipe, taught, diary.report, diary.epoch_done, teaching)
         if not recipe.schedule.steps:
@@ -120,7 +144,7 @@ class Trainer:
             classifier.load_state_dict(load_file(self.out / CHECKPOINT))
         if recipe.refit:
             self._refit(recipe, recipe.refit, classifier, taught)
-        self._write(recipe, classifier, (training, validation))
+        self._write(recipe, text, classifier, (training, validation))
 
     def finish(self, checkpoint: Path) -> None:
         """Calibrate and write the model folder of weights that a run left after one of its epochs.
@@ -129,10 +153,32 @@ class Trainer:
         ------
         MissingDataError
             The weights are not those of the recipe's network.
+        OutputError
+            The folder holds a model, or what a run with other weights left, or cannot be written.
         """
-        recipe = read_recipe(self.recipe_path)
+        self._require_no_model()
+        self._require_no_run_but_of(checkpoint)
+        recipe, text = self._recipe()
         torch.set_num_threads(recipe.schedule.threads)
-        self._write(recipe, classifier_of(recipe, checkpoint), self._pools(recipe))
+        self._write(recipe, text, classifier_of(recipe, checkpoint), self._pools(recipe))
+
+    def _require_no_model(self) -> None:
+        """Raise OutputError for a folder with a model: half of it would be of another run whenever this one ends."""
+        if (self.out / CARD).exists():
+            rule = "a training leaves a model as it is, name another folder"
+            raise OutputError(f"{self.out}: {CARD} is there; {rule}")
+
+    def _require_no_run_but_of(self, checkpoint: Path) -> None:
+        """Raise OutputError for a folder with log or weights of another run than the one that left a checkpoint."""
+        if self.out.resolve() == checkpoint.parent.resolve():
+            return
+        for name in (CHECKPOINT, LOG):
+            if (self.out / name).exists():
+                raise OutputError(f"{self.out}: {name} is there; it is of other weights, name another folder")
+
+    def _recipe(self) -> tuple[Recipe, bytes]:
+        """Return the recipe and its text, which may be edited while it is trained."""
+        return read_recipe(self.recipe_path), self.recipe_path.read_bytes()
 
     def _taught(self, recipe: Recipe, training: FilmPool, teaching: Teaching | None) -> FilmPool:
         """Return training films with the targets of teachers that read each once; only who learns needs them."""
@@ -148,16 +194,18 @@ class Trainer:
         classifier.features = features
         keep(classifier, self.out / CHECKPOINT)
 
-    def _write(self, recipe: Recipe, classifier: FilmClassifier, pools: tuple[FilmPool, FilmPool]) -> None:
-        self.out.mkdir(parents=True, exist_ok=True)
+    def _write(self, recipe: Recipe, text: bytes, classifier: FilmClassifier, pools: tuple[FilmPool, FilmPool]) -> None:
         if recipe.network.mirrored:
             classifier.features = Mirrored(classifier.features)
-        write_folder(recipe, classifier, *pools, out=self.out, progress=self.progress)
-        shutil.copyfile(self.recipe_path, self.out / RECIPE)
+        with gathered(self.out, CARD) as part:
+            write_folder(recipe, classifier, *pools, out=part, progress=self.progress)
+            (part / RECIPE).write_bytes(text)
 
     def _pools(self, recipe: Recipe) -> tuple[FilmPool, FilmPool]:
         folder = FilmFolder(self.data)
-        return self._pool(folder, recipe, "train"), self._pool(folder, recipe, "validation")
+        training, validation = (self._pool(folder, recipe, split) for split in ("train", "validation"))
+        require_both_labels(validation)
+        return training, validation
 
     def _pool(self, folder: FilmFolder, recipe: Recipe, split: str) -> FilmPool:
         films = [film for film in folder.films(recipe.seed, recipe.protocol.split) if film.split == split]
@@ -165,6 +213,14 @@ class Trainer:
             kept = np.random.default_rng(recipe.seed).permutation(len(films))[: self.most_films]
             films = [films[index] for index in sorted(kept)]
         return FilmPool.load(folder, films)
+
+
+def require_both_labels(validation: FilmPool) -> None:
+    """Raise MissingDataError for validation films without one of the labels: they decide on scaling and threshold."""
+    sure = [film.target for film in validation.films if film.is_certain]
+    if not 0.0 < sum(sure) < len(sure):
+        count = f"{sum(sure):.0f} with the finding and {len(sure) - sum(sure):.0f} without"
+        raise MissingDataError(f"validation: {count} among films with a sure label; a threshold needs both")
 
 
 def validation_curve(classifier: FilmClassifier, pool: FilmPool, recipe: Recipe) -> dict[str, float]:

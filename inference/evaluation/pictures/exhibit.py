@@ -14,6 +14,7 @@ from inference.evaluation.pictures.style import Draw, write, write_both
 PIXELS_PER_INCH = 96  # of a page
 # How files of pictures that show films begin: a page may have to do without them.
 FILMS = "films-"
+PICTURES = "pictures"
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,16 @@ class Exhibit:
             write_both(path, self.size, self.draw)
 
 
+def remove_films(out: Path) -> None:
+    """Remove the pictures of films of an earlier report."""
+    for earlier in (out / PICTURES).glob(f"{FILMS}*.png"):
+        earlier.unlink()
+
+
 def write_exhibits(exhibits: Sequence[Exhibit], out: Path, progress: Progress) -> None:
     """Write every picture to `pictures`; none of films stays there that an earlier report showed."""
-    folder = out / "pictures"
+    folder = out / PICTURES
     folder.mkdir(parents=True, exist_ok=True)
-    for earlier in folder.glob(f"{FILMS}*.png"):
-        earlier.unlink()
+    remove_films(out)
     for exhibit in progress.track(exhibits, description="pictures"):
         exhibit.write(folder)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from made_films import made_folder
 
 from inference.models import DEFAULT_MODEL
 
@@ -49,6 +50,46 @@ def test_a_result_that_cannot_be_written_is_one_line(text: str, to: str, reason:
         )
 
         assert (2, f"standard output: {reason}; results are missing\n") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("standard_input", ["@-", "@/dev/stdin", "@/dev/fd/0", "@/proc/self/fd/0"])
+def test_relative_names_on_standard_input_start_where_the_command_does(text: str, standard_input: str) -> None:
+    folder, name = Path(text).parent, Path(text).name
+
+    done = subprocess.run(
+        [*PREDICT, standard_input], cwd=folder, input=f"{name}\n", capture_output=True, text=True, check=False
+    )
+
+    assert (0, name) == (done.returncode, json.loads(done.stdout)["file"]), done.stderr
+
+
+@pytest.fixture(scope="module")
+def evaluation(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A command that measures few films."""
+    pytest.importorskip("matplotlib", reason="the extra 'train' is not installed")
+    folder = tmp_path_factory.mktemp("measured")
+    data, out = made_folder(folder / "films"), folder / "out"
+    asked = ["--data", str(data), "--out", str(out), "--split", "validation", "--no-films"]
+    return [sys.executable, "-m", "inference", "evaluate", *asked]
+
+
+def test_figures_that_cannot_be_written_are_one_line_too(evaluation: list[str]) -> None:
+    line = f"{shlex.join(evaluation)} > /dev/full"
+
+    done = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, text=True, check=False)
+
+    assert 2 == done.returncode
+    assert "standard output: No space left on device; results are missing" == done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_figures_have_the_columns_of_the_terminal(evaluation: list[str]) -> None:
+    given = {**os.environ, "COLUMNS": "70"}
+
+    done = subprocess.run(evaluation, env=given, capture_output=True, text=True, check=True)
+
+    assert "calibration_error, if calibrated" in done.stdout
+    assert 64 <= max(map(len, done.stdout.splitlines())) <= 70
 
 
 def test_a_full_disk_under_both_outputs_gives_the_same_status(text: str) -> None:

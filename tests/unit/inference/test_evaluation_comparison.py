@@ -191,6 +191,17 @@ def test_a_model_that_fails_amid_a_comparison_is_named_by_its_folder(model: Mode
         compared_of([contender(model, "near", BrightnessNetwork()), contender(model, "far", LostNetwork())], data)
 
 
+def test_a_model_of_another_finding_is_not_compared(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "effusion", SEED)
+    card = (folder / "card.toml").read_text(encoding="utf-8")
+    renamed = card.replace('"pneumonia"', '"effusion"').replace("233604007", "60046008")
+    renamed = renamed.replace('"Pneumonia"', '"Pleural effusion"')
+    (folder / "card.toml").write_text(renamed, encoding="utf-8")
+
+    with pytest.raises(ModelError, match=r"finds effusion \(60046008 of SCT\); the films are labelled with pneumonia"):
+        contenders_in([DEFAULT_MODEL, folder])
+
+
 def test_models_of_one_name_are_told_apart() -> None:
     first, second = contenders_in([DEFAULT_MODEL, DEFAULT_MODEL])
 
@@ -206,6 +217,8 @@ def test_the_page_tells_the_films_the_figures_and_the_disagreement(opposed: Comp
 
     assert f"{len(opposed.common.films)} films are test films of every model" in text
     assert len(opposed.common.films) == written["films"]
+    assert {"pneumonia (233604007 of SCT)"} == {each["finding"] for each in written["models"]}
+    assert "pneumonia (233604007 of SCT)" in text
     assert "-1.000" in text
     assert {"films", "verdict", "roc", "disagreement-1", "methods"} <= set(re.findall(r'<section id="([\w-]+)"', text))
     assert all(alt.strip() for alt in re.findall(r'<img [^>]*alt="([^"]*)"', text))

@@ -19,13 +19,15 @@ from typer.testing import CliRunner
 
 from inference.changes import CHANGES, changed
 from inference.cli import app
-from inference.errors import InvalidRecipeError, MissingDataError
+from inference.errors import InvalidRecipeError, MissingDataError, ModelError
 from inference.evaluation import Evaluation, Protocol, protocol_of
 from inference.evaluation.embedding import scatter
 from inference.evaluation.evaluation import Measured
 from inference.evaluation.words import calibrated
 from inference.models import DEFAULT_MODEL, Model
-from inference.types import Radiograph
+from inference.models.port import Outputs
+from inference.scoring import Scoring
+from inference.types import Code, Finding, Radiograph
 
 pytest.importorskip("matplotlib", reason="the extra 'train' is not installed")
 
@@ -366,6 +368,57 @@ def test_figures_need_no_matplotlib() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
+EFFUSION = Code("60046008", "SCT", "Pleural effusion")
+
+
+class TwofoldNetwork(BrightnessNetwork):
+    """Has an output before that of pneumonia, which says the contrary and points elsewhere."""
+
+    def run(self, films: np.ndarray) -> Outputs:
+        said = super().run(films)
+        assert said.cams is not None
+        both = np.concatenate([-said.logits, said.logits], axis=1), np.concatenate([-said.cams, said.cams], axis=1)
+        return said._replace(logits=both[0], cams=both[1])
+
+
+def with_findings(model: Model, *findings: Finding) -> Model:
+    """Return a model whose card has these findings, each with the output of its place."""
+    scoring = Scoring((1.0,) * len(findings), (0.0,) * len(findings))
+    return replace(model, card=replace(model.card, findings=findings), scoring=scoring)
+
+
+def test_pneumonia_is_measured_wherever_it_stands_among_the_findings(model: Model, data: Path) -> None:
+    (pneumonia,) = model.card.findings
+    effusion = replace(pneumonia, name="effusion", code=EFFUSION, threshold=0.1)
+
+    twofold = with_findings(model, effusion, pneumonia)
+    report = measured_on(twofold, TwofoldNetwork(), data, Protocol(SEED), "test").report
+
+    assert {1.0} == {each["auc"]["value"] for each in report.populations.values()}
+    assert pneumonia.threshold == report.threshold
+    assert report.pointing is not None
+    assert (4, 4) == (report.pointing.films, report.pointing.hits)
+    assert "pneumonia (233604007 of SCT)" == report.finding
+
+
+def test_a_finding_of_another_scheme_is_known_by_its_name(model: Model, data: Path) -> None:
+    (pneumonia,) = model.card.findings
+    named = replace(pneumonia, code=Code("RID5350", "RADLEX", "pneumonia"))
+
+    report = measured_on(with_findings(model, named), BrightnessNetwork(), data, Protocol(SEED), "test").report
+
+    assert "pneumonia (RID5350 of RADLEX)" == report.finding
+
+
+@pytest.mark.parametrize("name", ["effusion", "pneumonia"])
+def test_a_model_of_another_finding_is_not_measured(model: Model, data: Path, name: str) -> None:
+    effusion = replace(model.card.findings[0], name=name, code=EFFUSION)
+    said = rf"finds {name} \(60046008 of SCT\); the films are labelled with pneumonia \(233604007 of SCT\)"
+
+    with pytest.raises(ModelError, match=said):
+        measured_on(with_findings(model, effusion), BrightnessNetwork(), data, Protocol(SEED), "test")
+
+
 def test_evaluate_writes_the_report_of_the_shipped_model(data: Path, tmp_path: Path) -> None:
     chosen = ["--split", "validation", "--no-films"]
 
@@ -375,3 +428,4 @@ def test_evaluate_writes_the_report_of_the_shipped_model(data: Path, tmp_path: P
     written = {each.name for each in tmp_path.iterdir()}
     assert {"evaluation.json", "predictions.csv", "index.html", "pictures"} == written
     assert "validation" == json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))["split"]
+    assert "Finding: pneumonia (233604007 of SCT)." in (tmp_path / "index.html").read_text(encoding="utf-8")

@@ -188,6 +188,17 @@ def test_a_name_breaks_no_line(name: bytes, shown: str) -> None:
     assert shown == on_one_line(Path(os.fsdecode(name)))
 
 
+def test_a_name_that_is_too_long_is_said_in_short(tmp_path: Path) -> None:
+    name = "a" * 50_000 + "b" * 50_000
+
+    with pytest.raises(ListError, match=r"aaa … bbb.* \(\d{6} characters\): not found \(File name too long\)") as error:
+        listed([tmp_path / name])
+    assert len(str(error.value)) < 1100
+    with pytest.raises(ListError, match=r"characters\): File name too long") as error:
+        named_files(tmp_path / name)
+    assert len(str(error.value)) < 1100
+
+
 def test_a_sentence_is_a_line_whatever_the_name(model: Model) -> None:
     refused = Reading(Source((Path("a\nb.png"),)), FilmError("format", "no film"))
 

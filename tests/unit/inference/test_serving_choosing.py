@@ -154,7 +154,7 @@ def test_a_card_that_cannot_be_written_is_told_before_anything_is_measured(
 
     result = CliRunner().invoke(app, ["precision", str(folder), str(films[0].parent), "--device", "cpu"])
 
-    assert (2, f"{folder}: cannot be written (Is a directory)\n") == (result.exit_code, result.stderr)
+    assert (2, f"{folder / 'card.toml'}: cannot be written (Is a directory)\n") == (result.exit_code, result.stderr)
 
 
 def test_a_card_of_another_form_is_told_before_anything_is_measured(

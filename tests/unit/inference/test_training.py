@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from inference.errors import InvalidRecipeError, MissingDataError
+from inference.errors import DivergedError, InvalidRecipeError, MissingDataError, OutputError
 from inference.figures import Outcome
 from inference.films import FilmFolder, LabelledFilm, child_split, radiologist_target, text_targets
 
@@ -300,6 +302,181 @@ def test_a_training_that_cannot_begin_leaves_the_folder_as_it_was(chest_films: P
     assert kept == {name: (tmp_path / name).read_text(encoding="utf-8") for name in kept}
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"[shares]": "[shares]\nextra = -0.5"}, [r"shares\.extra: -0\.5: "]),
+        ({"[shares]": "[shares]\nextra = nan"}, [r"shares\.extra: nan: a number is finite"]),
+        ({"[shares]": "[shares]\nextra = inf"}, [r"shares\.extra: inf: a number is finite"]),
+        ({"seed = 20180222": "seed = -1"}, [r"seed: -1: Input should be greater than or equal to 0"]),
+        ({"seed = 20180222": "seed = 1\nvariation = -3"}, [r"variation: -3: "]),
+        ({"peak_rate = 8e-4": "peak_rate = 1e9"}, [r"schedule\.peak_rate: 1000000000\.0: .*less than or equal to 1"]),
+        ({"threads = 1": "threads = 100000"}, [r"schedule\.threads: 100000: .*less than or equal to 256"]),
+        ({"batch = 32": "batch = 2601"}, [r"schedule\.batch: 2601: more than films_per_epoch, 2600"]),
+        ({"aspect = [0.85, 1.75]": "aspect = [1.75, -0.85]"}, [r"augmentation\.aspect: .*above 0 in rising order"]),
+        ({"gamma = 0.25": "gamma = nan"}, [r"augmentation\.gamma: nan: a number is finite"]),
+        (
+            {"seed = 20180222": "seed = -1", "batch = 32": "batch = 0", "threads = 1": "threads = 0"},
+            [r"seed: -1", r"schedule\.batch: 0", r"schedule\.threads: 0"],
+        ),
+    ],
+)
+def test_numbers_that_no_training_can_use_are_faults_of_a_recipe(
+    tmp_path: Path, changes: dict[str, str], said: list[str]
+) -> None:
+    text = RECIPE.read_text(encoding="utf-8")
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+
+    with pytest.raises(InvalidRecipeError) as error:
+        read_recipe(written(tmp_path / "recipe.toml", text))
+
+    assert all(re.search(each, str(error.value)) for each in said), str(error.value)
+
+
+@pytest.mark.parametrize("shares", ["", '"children-" = 0.0\n"adults-" = 0'])
+def test_some_films_have_a_share(tmp_path: Path, shares: str) -> None:
+    text = RECIPE.read_text(encoding="utf-8")
+    start, end = text.index("[shares]"), text.index("[input]")
+    text = f"{text[:start]}[shares]\n{shares}\n\n{text[end:]}"
+
+    with pytest.raises(InvalidRecipeError, match="shares: their sum is 0; some films are learned from"):
+        read_recipe(written(tmp_path / "recipe.toml", text))
+
+
+def test_a_loss_that_is_no_number_ends_the_run(chest_films: Path, tmp_path: Path) -> None:
+    asked = '[teaching]\nrecipes = ["a.toml"]\n\n'
+    text = short_recipe(tmp_path).read_text(encoding="utf-8").replace("[input]", asked + "[input]")
+    recipe, teacher = written(tmp_path / "pupil.toml", text), weights_of_head(tmp_path / "a.safetensors", float("nan"))
+    said = r"epoch 1, batch 1: the loss is nan; .* schedule\.peak_rate, which is 0\.0008"
+
+    with pytest.raises(DivergedError, match=said):
+        Trainer(recipe, chest_films, tmp_path / "out", Progress(disable=True), 60, teachers=(teacher,)).run()
+
+    assert [] == list((tmp_path / "out").iterdir())
+
+
+def test_a_validation_loss_that_is_no_number_ends_the_run(
+    films: list[LabelledFilm], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inference.training import run
+
+    monkeypatch.setattr(run, "validation_curve", lambda *_: {"children_loss": float("nan"), "children_auc": 0.5})
+    log = tmp_path / "training.jsonl"
+    diary = run.Diary(read_recipe(RECIPE), small_pool(films), tmp_path / CHECKPOINT, log, Progress(disable=True))
+
+    with pytest.raises(DivergedError, match="epoch 3, validation: the loss is nan"):
+        diary.epoch_done(3, new_classifier("efficientnet-lite0", findings=1, seed=0))
+
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_validation_films_that_decide_on_nothing_end_a_run_before_it_begins(chest_films: Path, tmp_path: Path) -> None:
+    trainer = Trainer(short_recipe(tmp_path), chest_films, tmp_path / "out", Progress(disable=True), most_films=1)
+
+    with pytest.raises(MissingDataError, match=r"validation: [01] with the finding and [01] without .* both"):
+        trainer.run()
+
+    assert not (tmp_path / "out").exists()
+
+
+def small_pool(films: list[LabelledFilm]) -> FilmPool:
+    """Return three films of noise."""
+    pictures = tuple(np.random.default_rng(each).integers(0, 255, (64, 64), np.uint8) for each in range(3))
+    return FilmPool(tuple(films[:3]), pictures, ((),) * 3)
+
+
+@pytest.mark.parametrize("asked", ["run", "finish"])
+def test_a_folder_that_holds_a_model_is_left_alone(chest_films: Path, tmp_path: Path, asked: str) -> None:
+    checkpoint = weights_of_head(tmp_path / CHECKPOINT, 1.0)
+    written(tmp_path / "card.toml", "of a model that serves")
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    trainer = Trainer(RECIPE, chest_films, tmp_path, Progress(disable=True), most_films=24)
+
+    with pytest.raises(OutputError, match=r"card\.toml is there; a training leaves a model as it is, name another"):
+        trainer.run() if asked == "run" else trainer.finish(checkpoint)
+
+    assert before == {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+
+
+def test_weights_are_not_finished_beside_the_log_of_other_weights(chest_films: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    checkpoint = weights_of_head(tmp_path / "other" / CHECKPOINT, 1.0)
+    written(tmp_path / "training.jsonl", "of a run that was ended")
+
+    with pytest.raises(OutputError, match=r"training\.jsonl is there; it is of other weights"):
+        Trainer(RECIPE, chest_films, tmp_path, Progress(disable=True), most_films=24).finish(checkpoint)
+
+
+def test_a_run_that_ends_while_it_writes_its_model_leaves_none(
+    chest_films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inference.training import run
+
+    def broken_off(*_: object, out: Path, **__: object) -> None:
+        for name in ("model.onnx", "card.toml"):
+            written(out / name, "half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "write_folder", broken_off)
+    checkpoint = weights_of_head(tmp_path / CHECKPOINT, 1.0)
+
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(short_recipe(tmp_path), chest_films, tmp_path, Progress(disable=True), 24).finish(checkpoint)
+
+    assert {"recipe.toml", CHECKPOINT} == {each.name for each in tmp_path.iterdir()}
+
+
+def test_the_recipe_beside_a_model_is_the_one_that_it_was_trained_by(
+    chest_films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inference.training import run
+
+    recipe, out = short_recipe(tmp_path), tmp_path / "model"
+    text = recipe.read_text(encoding="utf-8")
+    monkeypatch.setattr(run, "write_folder", lambda *_, **__: written(recipe, "edited meanwhile"))
+
+    trainer = Trainer(recipe, chest_films, out, Progress(disable=True), most_films=24)
+    trainer.finish(weights_of_head(tmp_path / CHECKPOINT, 1.0))
+
+    assert text == (out / "recipe.toml").read_text(encoding="utf-8")
+
+
+def test_no_weights_of_an_earlier_run_stand_beside_the_log_of_this(
+    films: list[LabelledFilm], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inference.training import run
+
+    def broken_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "keep", broken_off)
+    monkeypatch.setattr(run, "validation_curve", lambda *_: {"children_loss": 0.5, "children_auc": 0.9})
+    checkpoint, log = weights_of_head(tmp_path / CHECKPOINT, 1.0), written(tmp_path / "training.jsonl", "earlier\n")
+    diary = run.Diary(read_recipe(RECIPE), small_pool(films), checkpoint, log, Progress(disable=True))
+
+    with pytest.raises(KeyboardInterrupt):
+        diary.epoch_done(1, new_classifier("efficientnet-lite0", findings=1, seed=0))
+
+    assert [1] == [json.loads(line)["epoch"] for line in log.read_text(encoding="utf-8").splitlines()]
+    assert not checkpoint.exists()
+
+
+def test_weights_that_do_not_fit_on_the_disk_are_said(classifier: FilmClassifier, tmp_path: Path) -> None:
+    from inference.training.run import keep
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16 * 1024, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=rf"{CHECKPOINT}: cannot be written \(.*File too large"):
+            keep(classifier, tmp_path / CHECKPOINT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert [] == list(tmp_path.iterdir())
+
+
 def test_a_stranger_to_the_recipe_is_named_with_every_other_fault(tmp_path: Path) -> None:
     text = RECIPE.read_text(encoding="utf-8").replace("batch = 32", "batch = 0\nbatches = 3")
     (tmp_path / "recipe.toml").write_text(text, encoding="utf-8")
@@ -309,7 +486,9 @@ def test_a_stranger_to_the_recipe_is_named_with_every_other_fault(tmp_path: Path
 
 
 def test_a_folder_without_films_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MissingDataError, match=r"kermany\.csv, kermany224\.zip, nih\.csv, nih448\.zip not found"):
+    with pytest.raises(
+        MissingDataError, match=r"kermany\.csv, kermany224\.zip, nih\.csv, nih448\.zip, nih_boxes\.csv not found"
+    ):
         FilmFolder(tmp_path)
 
 
