@@ -99,8 +99,8 @@ def process_files(settings: Settings, paths: Sequence[Path], out_dir: Path, cons
     serial = hashlib.sha256(settings.node.name.encode()).hexdigest()
     unread: list[str] = []
     with (
-        node.pipeline(settings.work.devices[0], serial) as pipeline,
         _replacing(out_dir / "results.jsonl") as lines,
+        node.pipeline(settings.work.devices[0], serial) as pipeline,
     ):
         for uid, sources in track(batch.studies.items(), description="studies", console=console):
             try:
@@ -141,11 +141,22 @@ def _batch_of(paths: Sequence[Path], console: Console) -> _Batch:
 def _replacing(path: Path) -> Iterator[TextIO]:
     """Yield a file that takes the place of another when the block ends; of a run that is stopped it is left."""
     part = path.with_name(f"{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
+    with _written_to(path):
+        file = part.open("w", encoding="utf-8")
+    with file:
         yield file
-    sync_file(part)
-    part.replace(path)
-    sync_folder(path.parent)
+    with _written_to(path):
+        sync_file(part)
+        part.replace(path)
+        sync_folder(path.parent)
+
+
+@contextmanager
+def _written_to(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StartError(f"{path}: {error.strerror}") from error
 
 
 def _digest(file: Path) -> str:

@@ -50,6 +50,9 @@ Row = dict[str, Any]
 MOST_READS = 4
 LONGEST_WAIT_S = 900.0
 
+# No database that is away, but what was to be written: it would be tried without end.
+_FAULTS_OF_STATEMENTS = (sa.exc.IntegrityError, sa.exc.ProgrammingError, sa.exc.DataError)
+
 # How soon a study asks again for a model that could not be used.
 MODEL_WAIT_S = 30.0
 
@@ -99,7 +102,8 @@ class ReadStage:
                     study_key(generation.study_uid), generation.number, generation.attempts, events.name_of(error)
                 )
             )
-            if (fault := _fault_of_node(error)) and not self._lost(generation):
+            lost = self._lost(generation) if isinstance(error, FileNotFoundError) else 0
+            if (fault := _fault_of_node(error)) and not lost:
                 # A full disk or a database that is away says nothing against the study.
                 with writing(self.database) as connection:
                     generations.discount(connection, generation.id, generations.NODE_FAULT + fault)
@@ -129,16 +133,15 @@ class ReadStage:
         begun, sources = time.time(), self._sources(generation)
         made_at = datetime.fromtimestamp(generation.sealed_at, tz=UTC).astimezone()
         former = former_of(self.results.root, recorded, Cause(generation.cause))
-        there = self._there(generation)
-        if generation.attempts > 2 * MOST_READS or (generation.attempts > MOST_READS and there is None):
-            # Not even a page that says so can be made: the refusal is recorded, and `status` shows it.
-            study = StudyResult((), self._failed(generation))
-        elif generation.attempts > MOST_READS and there is not None:
+        if generation.attempts <= MOST_READS:
+            study = self.pipeline.read(sources, made_at=made_at, generation=generation.number, former=former)
+        elif generation.attempts <= 2 * MOST_READS and (there := self._there(generation)):
             study = self.pipeline.refuse(
                 there, self._failed(generation), made_at=made_at, generation=generation.number, former=former
             )
         else:
-            study = self.pipeline.read(sources, made_at=made_at, generation=generation.number, former=former)
+            # Not even a page that says so can be made: the refusal is recorded, and `status` shows it.
+            study = StudyResult((), self._failed(generation))
         keys = tuple(one.id for one in generation.instances)
         edition = Edition(made_at, former, bundles_of(recorded), self.pipeline.made_with, keys)
         if self._record(generation, study, edition):
@@ -150,12 +153,14 @@ class ReadStage:
         return Refusal(generations.FAILED, f"reading failed {MOST_READS} times; the log says why")
 
     def _lost(self, generation: Generation) -> int:
-        """Return how many images are no longer in the spool; none where the spool itself is not there."""
-        if not self.spool.is_there:
-            return 0
-        return sum(not one.path.exists() for one in self._sources(generation))
+        """Return how many images are no longer in the folder of their study.
+
+        Where that is gone too, a disk is not mounted, most likely; one that fails is no loss either.
+        """
+        return sum(one.path.parent.exists() and not one.path.exists() for one in self._sources(generation))
 
     def _there(self, generation: Generation) -> Source | None:
+        """Return the first image that is there; raises OSError where the disk does not say."""
         return next((one for one in self._sources(generation) if one.path.exists()), None)
 
     def _sources(self, generation: Generation) -> list[Source]:
@@ -212,7 +217,8 @@ class ReadStage:
 
 def _fault_of_node(error: Exception) -> str:
     """Return what is wrong with disk or database, without path or value; empty where it is neither."""
-    return type(error).__name__ if isinstance(error, sa.exc.SQLAlchemyError) else disk_fault(error)
+    is_database = isinstance(error, sa.exc.SQLAlchemyError) and not isinstance(error, _FAULTS_OF_STATEMENTS)
+    return type(error).__name__ if is_database else disk_fault(error)
 
 
 def _outcome(study: StudyResult) -> dict[str, Any]:

@@ -89,7 +89,7 @@ class Inflated(BytesIO):
 def read_instance(
     source: Path | BinaryIO, *, stop_before_pixels: bool = False, force: bool = False, specific_tags: Sequence[str] = ()
 ) -> Dataset:
-    """Return what `pydicom.dcmread` does; a data set that was deflated as if it never was.
+    """Return what `pydicom.dcmread` does.
 
     Raises
     ------
@@ -99,14 +99,17 @@ def read_instance(
         Whatever pydicom and zlib raise at what is no DICOM.
     """
     if isinstance(source, Path):
-        with source.open("rb") as file:
-            return read_instance(file, stop_before_pixels=stop_before_pixels, force=force, specific_tags=specific_tags)
-    return dcmread(
-        undeflated(source, MOST_HEADER_BYTES if stop_before_pixels else MOST_BYTES),
-        stop_before_pixels=stop_before_pixels,
-        force=force,
-        specific_tags=list(specific_tags) or None,
+        with source.open("rb") as opened:
+            return read_instance(
+                opened, stop_before_pixels=stop_before_pixels, force=force, specific_tags=specific_tags
+            )
+    file = undeflated(source, MOST_HEADER_BYTES if stop_before_pixels else MOST_BYTES)
+    dataset = dcmread(
+        file, stop_before_pixels=stop_before_pixels, force=force, specific_tags=list(specific_tags) or None
     )
+    if isinstance(file, Inflated):
+        dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    return dataset
 
 
 def undeflated(source: BinaryIO, most: int) -> BinaryIO:

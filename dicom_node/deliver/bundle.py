@@ -16,13 +16,16 @@ STRUCTURAL_KEYS = frozenset({"resourceType", "type", "method", "system", "status
 
 TYPES = frozenset(
     {
+        "Binary",
         "Bundle",
         "Device",
         "DiagnosticReport",
         "ImagingStudy",
         "Observation",
         "OperationOutcome",
+        "Organization",
         "Patient",
+        "Practitioner",
         "Provenance",
     }
 )
@@ -70,7 +73,7 @@ def updated_reports(bundle: Resource) -> list[str]:
 
 def imaging_study_uid(bundle: Resource) -> str:
     """Return the Study Instance UID that the bundle is about, or an empty string."""
-    for resource in _resources(bundle):
+    for resource in resources(bundle):
         if resource.get("resourceType") == "ImagingStudy":
             for identifier in objects(resource, "identifier"):
                 if identifier.get("system") == "urn:dicom:uid":
@@ -97,27 +100,32 @@ def unescaped(query: str) -> str:
 
 def report_entry(bundle: Resource) -> int:
     """Return the index of the entry that people ask for: the report, else the first."""
-    types = [resource.get("resourceType") for resource in _resources(bundle)]
+    types = [resource.get("resourceType") for resource in resources(bundle)]
     return types.index("DiagnosticReport") if "DiagnosticReport" in types else 0
 
 
 def without_values(text: str, bundle: Resource) -> str:
     """Return a server's words without what may be about a person.
 
-    Left are words in small letters of the English alphabet that are no value of the bundle, paths of elements, numbers
-    of three digits at most, and the numbers of HAPI's messages: a name, an ID or a date is none of these, in whatever
-    spelling the server has it.
+    Left are words in small letters of the English alphabet that are no value of the bundle, some of a specification,
+    paths of elements, numbers of three digits at most, and the numbers of HAPI's messages: what a server writes with a
+    capital, another letter or a digit may be a name, an ID or a date in a spelling that the bundle does not have.
     """
     strings = (string for key, string in _strings(bundle) if key not in STRUCTURAL_KEYS)
     values = {value for string in strings for value in _values(string) if len(value) >= 2} - TYPES
     for value in sorted(values, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "…", text, flags=re.IGNORECASE)
-    text = re.sub(r"(?<!HAPI-)\d[\d./:-]{3,}", "…", text)
+    text = re.sub(r"(?<!HAPI-)(?<!\d)\d[\d./:-]{3,}", "…", text)
     return re.sub(r"…(?: …)+", "…", _WORD.sub(_masked, text))
 
 
 _WORD = re.compile(r"""[^\s"'(),:]+""")
-_HARMLESS = re.compile(r"[a-z]+(?:[-/][a-z]+)*|\d{1,3}|HAPI-\d{4}")
+_HARMLESS = re.compile(
+    r"[a-z]+(?:[-/+.][a-z]+)*(?:\.[A-Z][A-Za-z]+(?:Error|Exception))?|\d{1,3}|HAPI-\d{4}|urn|https?"
+    r"|Bad|Cannot|Conflict|Could|Duplicate|Error|Exception|Expected|Failed|Forbidden|Invalid|Missing|No|Not|Resource"
+    r"|Resources|Server|The|There|This|Unable|Unauthorized|Unexpected|Unknown|Unsupported|Unprocessable|Value"
+    r"|DELETE|FHIR|GET|HEAD|HTTP|JSON|PATCH|POST|PUT|URI|URL|UUID|XML|Accept|Content-Type|If-Match|If-None-Exist"
+)
 _PATH = re.compile(r"([A-Z][A-Za-z]*)(?:\.[a-z][A-Za-z]*(?:\[[a-z0-9]{1,2}\])?)*")
 
 
@@ -140,7 +148,8 @@ def _values(string: str) -> Iterator[str]:
         yield from re.findall(r"\w{3,}", re.sub(r"<[^>]*>", " ", string))
 
 
-def _resources(bundle: Resource) -> list[Resource]:
+def resources(bundle: Resource) -> list[Resource]:
+    """Return the resource of each entry, empty where it has none."""
     resources = (entry.get("resource") for entry in objects(bundle, "entry"))
     return [resource if isinstance(resource, dict) else {} for resource in resources]
 

@@ -20,6 +20,7 @@ from dicom_node.deliver.bundle import (
     objects,
     parsed,
     report_entry,
+    resources,
     updated_reports,
 )
 from dicom_node.deliver.each import each
@@ -134,7 +135,7 @@ class FhirServer:
         """Ask before the server does: an unknown patient is a matter of time, a double one is not."""
         answer = self._search(client, about, resource_type, f"{query}&_count=2&_elements=identifier", bundle)
         matches = _matches(answer)
-        if not all(is_found_by(entry.get("resource") or {}, query) for entry in objects(answer, "entry")):
+        if not all(is_found_by(one, query) for one in resources(answer)):
             raise RejectedError(
                 f"{about}: the server answers the conditional reference with a {resource_type} of another identifier; "
                 "a result would be another's (R4 3.1.1.4.0.1)"

@@ -14,6 +14,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +24,10 @@ from dicom_node.durable import durable_folder, sync_file, sync_folder
 from dicom_node.errors import NotAnInstanceError
 from dicom_node.observe import events
 from dicom_node.observe.events import FileSetAside, say
-from dicom_node.spool.header import CANNOT_UNDERSTAND, MISMATCH, content_digest, read_header
+from dicom_node.spool.header import MISMATCH, content_digest, data_set_offset, read_header
 from dicom_node.study import ReceivedInstance, study_key
+
+_DAMAGED = ".damaged"
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,6 @@ class Spool:
         return folder
 
     @property
-    def is_there(self) -> bool:
-        """False where its disk is not mounted."""
-        return (self.root / "studies").is_dir()
-
-    @property
     def is_full(self) -> bool:
         """True when free space is below the reserve."""
         return shutil.disk_usage(self.root).free < self.reserve_bytes
@@ -102,6 +100,7 @@ class Spool:
         if again:
             # Nobody knows how the sync of what stands there ended, and an error is told once: a second sync of these
             # bytes may succeed although they are on no disk. Those that came now take their place, once they are.
+            _label_as(final, arrived)
             sync_file(arrived)
         # Rename first: the one flush then covers name and bytes on a journalling file system.
         arrived.rename(final)
@@ -139,13 +138,13 @@ class Spool:
         digest = file.name.split(".")[1]
         try:
             if content_digest(file) != digest:
-                raise NotAnInstanceError(CANNOT_UNDERSTAND, "content does not match its name")
+                self._set_aside(file, digest)
+                return None
             found = self._instance(read_header(file), file, digest, file.stat().st_size)
             sync_file(file)
             sync_folder(file.parent)
         except NotAnInstanceError as error:
-            # Most likely a power cut before it was durable, so never acknowledged. A person may look all the same.
-            file.rename(file.with_suffix(".damaged"))
+            file.rename(file.with_suffix(_DAMAGED))
             say(FileSetAside(file.parent.name, str(error)))
             return None
         except OSError as error:
@@ -153,6 +152,18 @@ class Spool:
             say(FileSetAside(file.parent.name, events.name_of(error)))
             return None
         return found
+
+    def _set_aside(self, file: Path, digest: str) -> None:
+        """Take from its name what does not match it: a power cut came before it was durable, most likely.
+
+        It was never acknowledged then. A person may look all the same.
+        """
+        aside = file.with_suffix(_DAMAGED)
+        file.rename(aside)
+        if content_digest(aside) == digest:
+            aside.rename(file)  # a receiver took the same bytes meanwhile, and acknowledged them
+            return
+        say(FileSetAside(file.parent.name, "content does not match its name"))
 
     def _folder(self, study_uid: str) -> Path:
         key = study_key(study_uid)
@@ -176,6 +187,30 @@ class Spool:
             stored_at=time.time(),
             own=self.is_own(header),
         )
+
+
+def _label_as(kept: Path, arrived: Path) -> None:
+    """Give a file the file meta information of one with the same data set.
+
+    Whoever sends an instance again may label it wrongly: what the first one said of it stands.
+    """
+    label = _label_of(kept, content_digest(arrived))
+    with arrived.open("rb") as file:
+        if label in (b"", file.read(data_set_offset(arrived))):
+            return
+        relabelled = arrived.with_suffix(".relabelled")
+        with relabelled.open("wb") as target:
+            target.write(label)
+            shutil.copyfileobj(file, target)
+    relabelled.replace(arrived)
+
+
+def _label_of(kept: Path, digest: str) -> bytes:
+    """Return the file meta information of a file with what stands before it; empty of one that is not sound."""
+    with suppress(OSError), kept.open("rb") as file:
+        label = file.read(data_set_offset(kept))
+        return label if content_digest(kept) == digest else b""
+    return b""
 
 
 def _plain(value: object, longest: int) -> str:

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.filebase import DicomFileLike
+from pydicom.filewriter import write_file_meta_info
+from pydicom.uid import JPEG2000, DeflatedExplicitVRLittleEndian
 
 from dicom_node import durable
 from dicom_node.errors import NotAnInstanceError
 from dicom_node.spool import header
 from dicom_node.spool import spool as module
+from dicom_node.spool.header import data_set_offset
 from dicom_node.spool.spool import Spool
 from structured_reports.provenance import is_own
 from tests.conftest import cut_in_sequence
@@ -72,6 +75,48 @@ def test_bytes_that_could_not_be_synced_are_not_acknowledged_when_they_come_agai
     kept = spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS)
 
     assert spool.path(kept.instance.path).stat().st_ino not in lost
+
+
+def test_bytes_that_come_again_under_another_label_keep_the_first_one(
+    spool: Spool, ct_slice: Path, tmp_path: Path
+) -> None:
+    first = spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS)
+    before = spool.path(first.instance.path).read_bytes()
+    other = pydicom.dcmread(ct_slice)
+    other.file_meta.TransferSyntaxUID = JPEG2000
+    other.file_meta.ImplementationVersionName = "ANOTHER"
+    file = spool.incoming("0") / "arrived.dcm"
+    with file.open("wb") as target:
+        target.write(bytes(128) + b"DICM")
+        write_file_meta_info(DicomFileLike(target), other.file_meta)
+        target.write(before[data_set_offset(ct_slice) :])
+    assert b"ANOTHER" in file.read_bytes()
+
+    assert spool.keep(file, expected_sop_class=CT_CLASS).again
+
+    assert before == spool.path(first.instance.path).read_bytes()
+
+
+def test_a_file_that_comes_again_while_a_scan_looks_at_it_stays(
+    spool: Spool, ct_slice: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = spool.path(spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS).instance.path)
+    sound = path.read_bytes()
+    path.write_bytes(sound[:-100])
+    real, again = module.content_digest, [path]
+
+    def digest(file: Path) -> str:
+        found = real(file)
+        if again and file == again[0]:  # between the look and what follows from it
+            again.pop().write_bytes(sound)
+        return found
+
+    monkeypatch.setattr(module, "content_digest", digest)
+
+    assert [] == list(spool.unknown(lambda _: ()))
+
+    assert sound == path.read_bytes()
+    assert not list(path.parent.glob("*.damaged"))
 
 
 def test_the_same_uid_with_other_bytes_is_kept_beside_the_first(spool: Spool, ct_slice: Path, tmp_path: Path) -> None:
@@ -231,7 +276,7 @@ def test_a_disk_that_cannot_be_read_is_no_fault_of_the_instance(
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(pydicom, "dcmread", fail)
+    monkeypatch.setattr(header, "read_instance", fail)
 
     with pytest.raises(OSError, match="Input/output error"):
         spool.keep(arrived(spool, ct_slice), expected_sop_class=CT_CLASS)

@@ -129,8 +129,9 @@ def stages(
 ) -> Stages:
     destination = destination or FakeDestination()
     spool = Spool(folder / "spool", 0, lambda _: False)
+    spool.path("studies/aa").mkdir(exist_ok=True)
     for number in range(1, 4):
-        spool.path(f"studies/{number}").touch()
+        spool.path(f"studies/aa/{number}").touch()
     results, queue = Results(folder / "objects"), Queue()
     destinations = {destination.name: destination}
     read = ReadStage(database, spool, results, FakePipeline(error, result), queue, destinations)  # type: ignore[arg-type]
@@ -139,7 +140,7 @@ def stages(
 
 def arrive(database: sa.Engine, number: int = 1) -> None:
     arrivals = Arrivals(database, "r", lambda _: 0.0)
-    one = replace(INSTANCE, sop_uid=f"1.2.1.{number}", sha256=str(number) * 64, path=f"studies/{number}")
+    one = replace(INSTANCE, sop_uid=f"1.2.1.{number}", sha256=str(number) * 64, path=f"studies/aa/{number}")
     name = f"a{number}"
     arrivals.record([Opened(name, "CT", 1.0), Stored(name, one), Released(name, 2.0)])
     with writing(database) as connection:
@@ -479,7 +480,7 @@ def test_a_study_of_which_somebody_was_told_is_not_counted_as_untold(database: s
 def test_a_study_whose_image_is_lost_is_refused_with_that_reason(database: sa.Engine, tmp_path: Path) -> None:
     arrive(database)
     node = stages(database, tmp_path, error=FileNotFoundError(2, "No such file or directory"))
-    node.read.spool.path("studies/1").unlink()
+    node.read.spool.path("studies/aa/1").unlink()
 
     delays = [node.read(1, "first") for _ in range(MOST_READS + 1)]
 
@@ -492,11 +493,44 @@ def test_a_study_waits_for_a_spool_that_is_not_mounted(database: sa.Engine, tmp_
     arrive(database)
     node = stages(database, tmp_path, error=FileNotFoundError(2, "No such file or directory"))
     (tmp_path / "spool").rename(tmp_path / "elsewhere")
+    Spool(tmp_path / "spool", 0, lambda _: False)  # by whoever starts meanwhile
 
     for _ in range(2 * MOST_READS + 2):
         assert node.read(1, "first") is not None
 
-    assert "sealed" == node.generations()[0]["state"]
+    (generation,) = node.generations()
+    assert ("sealed", "a fault of the node: No such file or directory") == (
+        generation["state"],
+        generation["waits_for"],
+    )
+
+
+def test_a_disk_that_does_not_answer_loses_nothing(
+    database: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(database)
+    node = stages(database, tmp_path, error=OSError(errno.EIO, os.strerror(errno.EIO)))
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Path, "stat", fail)
+    for _ in range(2 * MOST_READS + 2):
+        assert node.read(1, "first") is not None
+    monkeypatch.undo()
+
+    assert stages(database, tmp_path).read(1, "first") is None
+    assert "modality" == node.generations()[0]["reason_code"]
+
+
+def test_what_a_database_does_not_take_is_not_tried_for_ever(database: sa.Engine, tmp_path: Path) -> None:
+    arrive(database)
+    node = stages(database, tmp_path, error=sa.exc.IntegrityError("INSERT", {}, ValueError()))
+
+    for _ in range(MOST_READS + 1):
+        node.read(1, "first")
+
+    assert "failed" == node.generations()[0]["reason_code"]
 
 
 @pytest.mark.parametrize("cause", ["images", "rerun", "deadline"])
