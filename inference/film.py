@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from io import BytesIO
 from pathlib import Path
@@ -84,11 +85,21 @@ def require_film(dataset: Dataset) -> None:
 def require_square_pixels(dataset: Dataset) -> None:
     """Raise for pixels that are not square by the first element that says how high and how wide they are."""
     for keyword in (*SPACINGS, *ASPECTS):
-        if pair := positive_pair(dataset, keyword):
+        if pair := _pair_if_numbers(dataset, keyword):
             if abs(pair[0] / pair[1] - 1.0) > SQUARE_TOLERANCE:
                 reason = f"{keyword}: {pair[0]:g} and {pair[1]:g}; pixels of a film are square (PS3.3 C.7.6.3.1.7)"
                 raise UnsuitableFilmError("geometry", reason)
             return
+
+
+def _pair_if_numbers(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
+    try:
+        pair = positive_pair(dataset, keyword)
+    except ValueError:
+        if keyword in SPACINGS:
+            raise
+        return None  # nothing else is made of these
+    return pair if pair and all(map(math.isfinite, pair)) else None
 
 
 def require_readable_size(dataset: Dataset) -> None:

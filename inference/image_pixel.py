@@ -93,7 +93,8 @@ def require_native_length(dataset: Dataset) -> None:
 def require_one_coded_frame(dataset: Dataset) -> None:
     """Raise for encapsulated pixel data of several frames, also where NumberOfFrames does not count them (PS3.5 A.4).
 
-    One frame may come in several fragments, of which the first alone begins a codestream.
+    One frame may come in several fragments, of which the first alone begins a codestream. Frames of RLE without an
+    offset table are not told from its fragments.
     """
     table, *fragments = generate_fragments(dataset.PixelData)
     begun = 1 + sum(each.startswith(CODESTREAMS) for each in fragments[1:])

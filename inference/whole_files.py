@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -23,14 +24,15 @@ def replaced(path: Path) -> Iterator[Path]:
     OutputError
         It cannot be written.
     """
-    part = part_of(path)
+    target = path.resolve()  # a link stays one
+    part = part_of(target)
     try:
         try:
             yield part
             synced(part)
-            if path.exists():
-                shutil.copymode(path, part)
-            part.replace(path)
+            if target.exists():
+                shutil.copymode(target, part)
+            part.replace(target)
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
@@ -55,7 +57,7 @@ def part_of(path: Path) -> Path:
 
 
 @contextmanager
-def gathered(folder: Path, last: str) -> Iterator[Path]:
+def gathered(folder: Path, last: str, outdated: str = "") -> Iterator[Path]:
     """Yield an empty folder whose files come into another when the block ends; none of them does where that fails.
 
     Parameters
@@ -63,6 +65,8 @@ def gathered(folder: Path, last: str) -> Iterator[Path]:
     last
         The file by which the others are known. It is taken away before any comes, and comes after all: while it is
         there, so are those that belong to it.
+    outdated
+        Pattern of files that go with the former `last`, whether there are new ones of their names or not.
 
     Raises
     ------
@@ -75,31 +79,48 @@ def gathered(folder: Path, last: str) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
         part.mkdir()
         yield part
-        moved_into(folder, part, last)
+        moved_into(folder, part, last, outdated)
     except OSError as error:
         raise unwritten(folder, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def moved_into(folder: Path, part: Path, last: str) -> None:
-    """Move the files of one folder, and of the folders in it, into another."""
-    entries = sorted(part.rglob("*"))
-    files = [each for each in entries if each.is_file()]
-    files.sort(key=lambda file: file == part / last)
-    for each in files:
-        synced(each)
-    (folder / last).unlink(missing_ok=True)
-    for each in entries:
-        if each.is_dir():
-            (folder / each.relative_to(part)).mkdir(exist_ok=True)
-    for each in files:
-        each.replace(folder / each.relative_to(part))
+def moved_into(folder: Path, part: Path, last: str, outdated: str) -> None:
+    """Move the files of one folder, and of the folders in it, into another; what can fail does before any comes."""
+    ready: dict[Path, Path] = {}
+    try:
+        for each in sorted(part.rglob("*")):
+            target = folder / each.relative_to(part)
+            if each.is_dir():
+                target.mkdir(exist_ok=True)
+            else:
+                ready[target] = beside(target, each)
+        (folder / last).unlink(missing_ok=True)
+        for each in folder.glob(outdated) if outdated else ():
+            each.unlink()
+        for target in sorted(ready, key=lambda each: each == folder / last):
+            ready[target].replace(target)
+    finally:
+        for target in ready:
+            part_of(target).unlink(missing_ok=True)
+
+
+def beside(target: Path, file: Path) -> Path:
+    """Return a file, durable, where it has but to be renamed: a folder may lie on another disk."""
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+    if file.stat().st_dev != target.parent.stat().st_dev:
+        file = Path(shutil.copyfile(file, part_of(target)))
+    synced(file)
+    return file
 
 
 def require_writable(folder: Path) -> None:
     """Raise OutputError for a folder that takes no file, whether it is there or is to be made; leaves no trace."""
     try:
+        if folder.is_symlink():
+            folder = folder.resolve(strict=True)  # one that leads nowhere is neither there nor can be made
         with TemporaryFile(dir=next(each for each in (folder, *folder.absolute().parents) if each.exists())) as file:
             file.write(TRIAL)
             file.flush()
@@ -117,5 +138,8 @@ def synced(path: Path) -> None:
 
 
 def unwritten(path: Path, error: OSError) -> OutputError:
-    """Return what is said of a file or folder that cannot be written."""
+    """Return what is said of a file or folder that cannot be written, or of what was to be read for it."""
+    other = error.filename if isinstance(error.filename, str) else ""
+    if other and not Path(other).is_relative_to(path.parent) and not Path(other).is_relative_to(path.parent.resolve()):
+        return OutputError(f"{other}: {error.strerror}")
     return OutputError(f"{path}: cannot be written ({error.strerror or error})")

@@ -15,7 +15,7 @@ from inference.evaluation.markup import contents, document, exhibit_section, ite
 from inference.evaluation.measured_finding import measured_finding
 from inference.evaluation.page import FURTHER_FIGURES, METHODS, PAGE, SOURCES, VERDICT_FIGURES, WARNING
 from inference.evaluation.pictures.curves import draw_overlaid
-from inference.evaluation.pictures.exhibit import Exhibit, remove_films, write_exhibits
+from inference.evaluation.pictures.exhibit import FILM_PICTURES, Exhibit, write_exhibits
 from inference.evaluation.pictures.exhibits import panel_size
 from inference.evaluation.pictures.gallery import Shown, draw_gallery, gallery_size
 from inference.evaluation.populations import NORMAL_ADULTS
@@ -39,10 +39,9 @@ def write_comparison_report(compared: Compared, out: Path, progress: Progress) -
     OutputError
         They cannot be written.
     """
-    with gathered(out, PAGE) as part:
+    with gathered(out, PAGE, FILM_PICTURES) as part:
         compared.write(part)
         write_comparison(compared, part, progress)
-        remove_films(out)
 
 
 def write_comparison(compared: Compared, out: Path, progress: Progress) -> None:

@@ -38,7 +38,7 @@ def with_measured_finding(model: Model) -> Model:
 def order_of(findings: Sequence[Finding]) -> int | None:
     """Return where the finding of the labels stands among others, None where it does not."""
     coded = [(each.code.value, each.code.scheme) == (LABELLED.value, LABELLED.scheme) for each in findings]
-    named = [each.name == LABELLED_NAME and each.code.scheme != LABELLED.scheme for each in findings]
+    named = [each.name.casefold() == LABELLED_NAME and each.code.scheme != LABELLED.scheme for each in findings]
     return next((known.index(True) for known in (coded, named) if True in known), None)
 
 

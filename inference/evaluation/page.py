@@ -11,7 +11,7 @@ from rich.progress import Progress
 from inference.errors import FilmError
 from inference.evaluation.evaluation import Measured
 from inference.evaluation.markup import contents, document, exhibit_section, items, paragraph, section, table, tag
-from inference.evaluation.pictures.exhibit import Exhibit, remove_films, write_exhibits
+from inference.evaluation.pictures.exhibit import FILM_PICTURES, Exhibit, write_exhibits
 from inference.evaluation.pictures.exhibits import exhibits_of
 from inference.evaluation.report import Report
 from inference.evaluation.subgroups import SUBGROUP_FIGURES
@@ -72,10 +72,9 @@ def write_report(measured: Measured, log: Path, out: Path, progress: Progress, *
     OutputError
         They cannot be written.
     """
-    with gathered(out, PAGE) as part:
+    with gathered(out, PAGE, FILM_PICTURES) as part:
         measured.write(part)
         write_page(measured, log, part, progress, films=films)
-        remove_films(out)
 
 
 def write_page(measured: Measured, log: Path, out: Path, progress: Progress, *, films: bool = True) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from inference.evaluation.outcomes import answered, outcome_of
 from inference.evaluation.reading import Reading
 from inference.figures import Figure, Measure, Outcome, auc, difference, figure, measures, resampled
-from inference.film_tables import rows_of
+from inference.film_tables import number, rows_of
 from inference.films import ADULTS_TABLE, FilmFolder
 
 REFERENCE_TABLE = "nih_reference_chexnet_preds.csv"
@@ -53,7 +53,10 @@ def published(folder: FilmFolder) -> dict[str, dict[str, float]]:
     rows = rows_of(path, (IMAGE, *(f"prob_{name}" for name in OUTPUTS)))
     scores = {row[IMAGE]: row for row in rows}
     return {
-        row["file"]: {name: float(scores[row["nih_image"]][f"prob_{name}"]) for name in OUTPUTS}
+        row["file"]: {
+            name: number({**row, **scores[row["nih_image"]]}, f"prob_{name}", "a published score", 0.0, 1.0)
+            for name in OUTPUTS
+        }
         for row in folder.table(ADULTS_TABLE)
         if row["nih_image"] in scores
     }

@@ -82,7 +82,8 @@ def write_section(folder: Path, name: str, lines: Sequence[str]) -> None:
 def text_without(path: Path, name: str) -> str:
     """Return the text of a card without a section; raises InvalidCardError where it is named in another form."""
     # Up to the comments before the next section: they are about that.
-    section = re.compile(rf"\n*^\[{name}\]\n(?:(?!\[).*\n?)*?(?=(?:[ \t]*(?:#.*)?\n)*(?:\[|\Z))", re.MULTILINE)
+    body, following = r"(?:(?![ \t]*\[).*\n?)*?", r"(?=(?:[ \t]*(?:#.*)?\n)*(?:[ \t]*\[|\Z))"
+    section = re.compile(rf"\n*^[ \t]*\[{name}\]\n{body}{following}", re.MULTILINE)
     text = section.sub("\n", path.read_text(encoding="utf-8")).strip("\n")
     if name in tomllib.loads(text):
         raise InvalidCardError(f"{path}: {name}: not a section of its own; write it as [{name}] with a key a line")

@@ -152,6 +152,10 @@ def batches(pool: FilmPool, recipe: Recipe, side: int, random: np.random.Generat
     preprocessing = replace(recipe.input.preprocessing(), side=side)
     order = drawn(pool.films, recipe, random)
     transplant = Transplant(**recipe.transplant.model_dump()) if recipe.transplant else None
+    if len(order) < recipe.schedule.batch:
+        raise MissingDataError(
+            f"schedule.batch: {recipe.schedule.batch}: more than the {len(order)} films of an epoch of these shares"
+        )
     for start in range(0, len(order) - recipe.schedule.batch + 1, recipe.schedule.batch):
         chosen = order[start : start + recipe.schedule.batch]
         examples = [pool.example(index) for index in chosen]

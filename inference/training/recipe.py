@@ -42,7 +42,7 @@ class Schedule(Section):
 
     steps: tuple[Step, ...]
     films_per_epoch: Annotated[int, Field(ge=1)]
-    batch: Annotated[int, Field(ge=1)] = 32
+    batch: Annotated[int, Field(ge=1, validate_default=True)] = 32
     peak_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3  # AdamW moves each weight by about as much at a step
     rates: Literal["one-cycle", "constant"] = "one-cycle"
     warm_up: Annotated[float, Field(ge=0, lt=1)] = 0.1
@@ -59,7 +59,7 @@ class Schedule(Section):
     @classmethod
     def _fits_an_epoch(cls, batch: int, told: ValidationInfo) -> int:
         films = told.data.get("films_per_epoch", batch)
-        if batch > films:
+        if told.data.get("steps") and batch > films:
             raise ValueError(f"{batch}: more than films_per_epoch, {films}; only whole batches are learned")
         return batch
 

@@ -160,7 +160,11 @@ class Trainer:
         self._require_no_run_but_of(checkpoint)
         recipe, text = self._recipe()
         torch.set_num_threads(recipe.schedule.threads)
-        self._write(recipe, text, classifier_of(recipe, checkpoint), self._pools(recipe))
+        classifier, pools = classifier_of(recipe, checkpoint), self._pools(recipe)
+        if recipe.refit:
+            taught = self._taught(recipe, pools[0], Teaching.of(recipe, self.teachers))
+            self._refit(recipe, recipe.refit, classifier, taught)
+        self._write(recipe, text, classifier, pools)
 
     def _require_no_model(self) -> None:
         """Raise OutputError for a folder with a model: half of it would be of another run whenever this one ends."""
@@ -170,7 +174,7 @@ class Trainer:
 
     def _require_no_run_but_of(self, checkpoint: Path) -> None:
         """Raise OutputError for a folder with log or weights of another run than the one that left a checkpoint."""
-        if self.out.resolve() == checkpoint.parent.resolve():
+        if (self.out / CHECKPOINT).resolve() == checkpoint.resolve():
             return
         for name in (CHECKPOINT, LOG):
             if (self.out / name).exists():

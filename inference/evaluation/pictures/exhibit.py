@@ -15,6 +15,7 @@ PIXELS_PER_INCH = 96  # of a page
 # How files of pictures that show films begin: a page may have to do without them.
 FILMS = "films-"
 PICTURES = "pictures"
+FILM_PICTURES = f"{PICTURES}/{FILMS}*.png"
 
 
 @dataclass(frozen=True)
@@ -75,16 +76,9 @@ class Exhibit:
             write_both(path, self.size, self.draw)
 
 
-def remove_films(out: Path) -> None:
-    """Remove the pictures of films of an earlier report."""
-    for earlier in (out / PICTURES).glob(f"{FILMS}*.png"):
-        earlier.unlink()
-
-
 def write_exhibits(exhibits: Sequence[Exhibit], out: Path, progress: Progress) -> None:
-    """Write every picture to `pictures`; none of films stays there that an earlier report showed."""
+    """Write every picture to `pictures`."""
     folder = out / PICTURES
     folder.mkdir(parents=True, exist_ok=True)
-    remove_films(out)
     for exhibit in progress.track(exhibits, description="pictures"):
         exhibit.write(folder)

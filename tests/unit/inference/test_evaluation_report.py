@@ -31,7 +31,7 @@ from inference.types import Code, Finding, Radiograph
 
 pytest.importorskip("matplotlib", reason="the extra 'train' is not installed")
 
-from inference.evaluation.page import write_page
+from inference.evaluation.page import write_page, write_report
 from inference.evaluation.pictures.curves import learning_rows
 
 BLANK = ("child-1.png", "child-4.png")
@@ -108,9 +108,9 @@ def test_a_page_without_films_says_so_in_their_place(measured: Measured, tmp_pat
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "of-a-journey.png").write_bytes(b"somebody's own")
     with Progress(disable=True) as progress:
-        write_page(measured, tmp_path / "training.jsonl", tmp_path, progress)
+        write_report(measured, tmp_path / "training.jsonl", tmp_path, progress)
         before = {each.name for each in (tmp_path / "pictures").iterdir()}
-        write_page(measured, tmp_path / "training.jsonl", tmp_path, progress, films=False)
+        write_report(measured, tmp_path / "training.jsonl", tmp_path, progress, films=False)
     page = Page((tmp_path / "index.html").read_text(encoding="utf-8"))
     written = {each.name for each in (tmp_path / "pictures").iterdir()}
 

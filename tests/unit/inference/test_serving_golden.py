@@ -175,12 +175,12 @@ def test_a_section_behind_the_golden_one_stays(folder: Path, clinical_film: Path
 def test_comments_around_a_section_that_is_written_anew_stay(folder: Path) -> None:
     card = folder / "card.toml"
     card.write_text(
-        '# of all\n[golden]\n# own\nfile = "a"\n\nsha256 = "b"\n\n# of the next\n\n[input]\nsize = 1\n# last\n'
+        '# of all\n[golden]\n# own\nfile = "a"\n\nsha256 = "b"\n\n# of the next\n\n  [input]\nsize = 1\n# last\n'
     )
 
     write_section(folder, "golden", ['file = "c"'])
 
-    assert '# of all\n\n# of the next\n\n[input]\nsize = 1\n# last\n\n[golden]\nfile = "c"\n' == card.read_text()
+    assert '# of all\n\n# of the next\n\n  [input]\nsize = 1\n# last\n\n[golden]\nfile = "c"\n' == card.read_text()
 
 
 def test_a_full_disk_leaves_the_card_as_it_was(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

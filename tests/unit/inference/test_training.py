@@ -313,6 +313,10 @@ def test_a_training_that_cannot_begin_leaves_the_folder_as_it_was(chest_films: P
         ({"peak_rate = 8e-4": "peak_rate = 1e9"}, [r"schedule\.peak_rate: 1000000000\.0: .*less than or equal to 1"]),
         ({"threads = 1": "threads = 100000"}, [r"schedule\.threads: 100000: .*less than or equal to 256"]),
         ({"batch = 32": "batch = 2601"}, [r"schedule\.batch: 2601: more than films_per_epoch, 2600"]),
+        (
+            {"batch = 32\n": "", "films_per_epoch = 2600": "films_per_epoch = 31"},
+            [r"schedule\.batch: 32: more than films_per_epoch, 31"],
+        ),
         ({"aspect = [0.85, 1.75]": "aspect = [1.75, -0.85]"}, [r"augmentation\.aspect: .*above 0 in rising order"]),
         ({"gamma = 0.25": "gamma = nan"}, [r"augmentation\.gamma: nan: a number is finite"]),
         (

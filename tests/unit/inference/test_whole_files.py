@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from made_films import made_folder
@@ -147,3 +148,60 @@ def test_a_disk_that_fills_leaves_the_report_that_was(tmp_path: Path, command: l
     assert 2 == result.exit_code, result.output
     assert f"{out}: cannot be written (File too large)" == result.output.splitlines()[-1]
     assert {"index.html"} == names_in(out)
+
+
+@pytest.mark.parametrize("in_the_way", ["predictions.csv", "pictures"])
+def test_what_is_in_the_way_leaves_what_was_there(tmp_path: Path, in_the_way: str) -> None:
+    (tmp_path / "index.html").write_text("former")
+    (tmp_path / "evaluation.json").write_text("former")
+    if in_the_way == "pictures":
+        (tmp_path / "pictures").write_text("a file")
+    else:
+        (tmp_path / in_the_way).mkdir()
+
+    with pytest.raises(OutputError, match="cannot be written"), gathered(tmp_path, "index.html") as part:
+        (part / "pictures").mkdir()
+        for name in ("evaluation.json", "predictions.csv", "pictures/1.png", "index.html"):
+            (part / name).write_text("new")
+
+    assert {"former"} == {(tmp_path / name).read_text() for name in ("index.html", "evaluation.json")}
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_folder_on_another_disk_gets_its_files(tmp_path: Path) -> None:
+    with TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        assert tmp_path.stat().st_dev != Path(elsewhere).stat().st_dev
+        (tmp_path / "pictures").symlink_to(elsewhere)
+        (Path(elsewhere) / "films-1.png").touch()
+
+        with gathered(tmp_path, "index.html", "pictures/films-*.png") as part:
+            (part / "pictures").mkdir()
+            (part / "pictures" / "1.png").write_text("new")
+            (part / "index.html").write_text("new")
+            assert (Path(elsewhere) / "films-1.png").exists()
+
+        assert ["1.png"] == [each.name for each in Path(elsewhere).iterdir()]
+        assert "new" == (tmp_path / "index.html").read_text()
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("former")
+    (tmp_path / "card").symlink_to("real")
+
+    with replaced(tmp_path / "card") as part:
+        part.write_text("new")
+
+    assert (tmp_path / "card").is_symlink()
+    assert "new" == (tmp_path / "real").read_text()
+
+
+def test_a_file_that_cannot_be_read_is_not_said_to_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"^/elsewhere/log: No such file"), gathered(tmp_path / "out", "log"):
+        Path("/elsewhere/log").read_bytes()
+
+
+def test_a_link_that_leads_nowhere_takes_no_file(tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to("nowhere")
+
+    with pytest.raises(OutputError, match="No such file"):
+        require_writable(tmp_path / "out")
