@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from dicom_node.ledger import generations, lifecycle, versions
 from dicom_node.ledger.lifecycle import Unread
 from dicom_node.observe.events import WatchFailed, name_of, say
-from dicom_node.stages import ReadStage
+from dicom_node.read_stage import ReadStage
 from structured_reports.port import Refusal
 
 EXPIRED = "deadline"

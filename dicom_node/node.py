@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from dicom_node.deadline import Deadline
 from dicom_node.deliver import Destination
+from dicom_node.deliver_stage import DeliverStage
 from dicom_node.durable import durable_write
 from dicom_node.engine.app import READ, Queues, Worker, delivery_queue, migrate_engine, working
 from dicom_node.engine.executors import Executors
@@ -30,6 +31,7 @@ from dicom_node.observe.events import Started, Stopped, say
 from dicom_node.opening import MOST_SHARED, Openings
 from dicom_node.pipeline import Pipeline
 from dicom_node.preprocess.decoders import Decoders
+from dicom_node.read_stage import ReadStage
 from dicom_node.receive.index import Index
 from dicom_node.receive.scp import StorageSCP
 from dicom_node.rehearsal import rehearse
@@ -39,7 +41,6 @@ from dicom_node.roster import Roster
 from dicom_node.settings import ModelSettings, Settings
 from dicom_node.slot import Reader
 from dicom_node.spool.spool import Spool
-from dicom_node.stages import DeliverStage, ReadStage
 from dicom_node.volumes import Volumes
 from dicom_node.watch import Watch
 from inference.models import Model, VolumeModel

@@ -25,6 +25,7 @@ from rich.console import Console
 from test_deliver_forms import objects, pacs, scp_answering, scp_refusing
 
 from dicom_node import status
+from dicom_node.deliver_stage import DeliverStage
 from dicom_node.ledger import generations, views
 from dicom_node.ledger.database import migrate, open_database, writing
 from dicom_node.ledger.generations import Generation
@@ -34,7 +35,6 @@ from dicom_node.node import Node
 from dicom_node.probe import run_probes
 from dicom_node.results import Results
 from dicom_node.settings import load_settings
-from dicom_node.stages import DeliverStage
 
 STUDY = "2.25.7"
 EVERY_OBJECT = '["summary", "heatmap", "gsps", "seg", "seg-fractional", "report", "pdf", "kos", "fhir"]'

@@ -147,7 +147,7 @@ def test_a_node_that_is_killed_before_it_is_recorded_tells_the_same_once(
         if name == "results-written":
             raise Killed
 
-    monkeypatch.setattr("dicom_node.stages.reached", die)
+    monkeypatch.setattr("dicom_node.read_stage.reached", die)
     with pytest.raises(Killed):
         deadline.look(LATE)
     written = sorted((tmp_path / "objects").rglob("*.dcm"))

@@ -10,13 +10,13 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_node.deliver import Acceptance, DestinationUnavailableError
+from dicom_node.deliver_stage import DeliverStage
 from dicom_node.ledger import deliveries, generations, probes, views
 from dicom_node.ledger.database import migrate, open_database, writing
 from dicom_node.ledger.generations import Generation
 from dicom_node.ledger.schema import generation
 from dicom_node.ledger.turns import Turns
 from dicom_node.results import Results
-from dicom_node.stages import DeliverStage
 from structured_reports.port import DICOM, ResultObject
 
 STUDY = "2.25.7"

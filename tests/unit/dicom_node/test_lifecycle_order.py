@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from dicom_node.deliver import Acceptance, RejectedError
+from dicom_node.deliver_stage import TURN_WAIT_S
 from dicom_node.former import replaceable
 from dicom_node.ledger import deliveries, generations, lifecycle, versions
 from dicom_node.ledger.database import writing
@@ -17,7 +18,6 @@ from dicom_node.ledger.generations import FAILED, RecordedResult
 from dicom_node.ledger.lifecycle import Sent
 from dicom_node.ledger.turns import Turns
 from dicom_node.pipeline import Reading, StudyResult
-from dicom_node.stages import TURN_WAIT_S
 from inference.types import ModelCard, Prediction
 from structured_reports.lifecycle import Cause, FormerResult
 from structured_reports.port import Refusal, ResultObject

@@ -19,6 +19,7 @@ from rich.table import Table
 from structlog.testing import capture_logs
 
 from dicom_node.deliver import Acceptance, DestinationUnavailableError, RejectedError
+from dicom_node.deliver_stage import DeliverStage
 from dicom_node.errors import ModelUnavailableError
 from dicom_node.films import Source
 from dicom_node.ledger import deliveries, lifecycle, views
@@ -28,11 +29,11 @@ from dicom_node.ledger.generations import seal_due
 from dicom_node.ledger.turns import Turns
 from dicom_node.node import Node
 from dicom_node.pipeline import Reading, StudyResult
+from dicom_node.read_stage import MODEL_WAIT_S, MOST_READS, ReadStage
 from dicom_node.receive.index import Opened, Released, Stored
 from dicom_node.results import Results
 from dicom_node.settings import load_settings
 from dicom_node.spool.spool import Spool
-from dicom_node.stages import MODEL_WAIT_S, MOST_READS, DeliverStage, ReadStage
 from dicom_node.status import explain, show, studies
 from dicom_node.study import study_key
 from inference.types import Code, Familiarity, Finding, ModelCard, Prediction, ReferenceCase
