@@ -18,7 +18,7 @@ from inference.evaluation.populations import Case, Cohort, cohorts_of
 from inference.evaluation.protocol import TEST, Protocol, protocol_of
 from inference.evaluation.reading import Reader, Reading, Readings
 from inference.figures import Figure, Outcome, difference, figure, measures, resampled
-from inference.films import BY_FILM, BY_SUBJECT, FilmFolder, LabelledFilm
+from inference.film_folder import BY_FILM, BY_SUBJECT, FilmFolder, LabelledFilm
 from inference.models import Model, load_proven
 
 FEWEST_MODELS = 2

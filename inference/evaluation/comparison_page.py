@@ -21,7 +21,7 @@ from inference.evaluation.pictures.gallery import Shown, draw_gallery, gallery_s
 from inference.evaluation.populations import NORMAL_ADULTS
 from inference.evaluation.reading import Reading, saliency_of
 from inference.evaluation.text import interval, is_restored, signed
-from inference.films import BY_FILM
+from inference.film_folder import BY_FILM
 from inference.whole_files import gathered
 
 COMPARED_FIGURES = {

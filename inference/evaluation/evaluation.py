@@ -24,7 +24,7 @@ from inference.evaluation.reference import references_of
 from inference.evaluation.report import NormalAdults, Report
 from inference.evaluation.subgroups import subgroups_of
 from inference.figures import Figure, figure, measures, resampled, summary
-from inference.films import ADULTS, NORMAL, OPACITY, FilmFolder
+from inference.film_folder import ADULTS, NORMAL, OPACITY, FilmFolder
 from inference.models import Model
 
 Named = Mapping[str, Sequence[Reading]]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from inference.errors import ModelError
-from inference.films import LABELLED, LABELLED_NAME
+from inference.film_folder import LABELLED, LABELLED_NAME
 from inference.models import Model
 from inference.types import Code, Finding
 

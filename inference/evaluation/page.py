@@ -17,7 +17,7 @@ from inference.evaluation.report import Report
 from inference.evaluation.subgroups import SUBGROUP_FIGURES
 from inference.evaluation.text import interval, refused_of
 from inference.evaluation.words import verdict
-from inference.films import BY_FILM
+from inference.film_folder import BY_FILM
 from inference.whole_files import gathered
 
 VERDICT_FIGURES = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from inference.errors import MissingDataError
-from inference.films import ADULTS, BY_FILM, BY_SUBJECT, CHILDREN, NORMAL, OPACITY, LabelledFilm
+from inference.film_folder import ADULTS, BY_FILM, BY_SUBJECT, CHILDREN, NORMAL, OPACITY, LabelledFilm
 
 Members = Callable[[LabelledFilm], bool]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.errors import InvalidRecipeError
-from inference.films import ADULTS, BY_FILM, BY_SUBJECT, FilmFolder, LabelledFilm
+from inference.film_folder import ADULTS, BY_FILM, BY_SUBJECT, FilmFolder, LabelledFilm
 from inference.recipe_table import RECIPE, recipe_table
 
 DECIDES = "the seed and the protocol of a recipe decide which films are test films"

@@ -13,7 +13,7 @@ from rich.progress import Progress
 from inference.changes import changed
 from inference.errors import FilmError
 from inference.evaluation.populations import Case
-from inference.films import FilmFolder, at_aspect
+from inference.film_folder import FilmFolder, at_aspect
 from inference.models import Answer, Model, PreparedFilm
 from inference.models.port import Network, Outputs
 from inference.types import Radiograph

@@ -15,8 +15,8 @@ import numpy as np
 from inference.evaluation.outcomes import answered, outcome_of
 from inference.evaluation.reading import Reading
 from inference.figures import Figure, Measure, Outcome, auc, difference, figure, measures, resampled
+from inference.film_folder import ADULTS_TABLE, FilmFolder
 from inference.film_tables import number, rows_of
-from inference.films import ADULTS_TABLE, FilmFolder
 
 REFERENCE_TABLE = "nih_reference_chexnet_preds.csv"
 IMAGE = "Image Index"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from inference.evaluation.outcomes import outcome_of
 from inference.evaluation.reading import Reading
 from inference.figures import Figure, figure, measures, resampled
+from inference.film_folder import ADULTS, ADULTS_TABLE, CHILDREN, CHILDREN_TABLE, FilmFolder
 from inference.film_tables import Row, years_of
-from inference.films import ADULTS, ADULTS_TABLE, CHILDREN, CHILDREN_TABLE, FilmFolder
 
 SUBGROUP_FIGURES = ("auc", "sensitivity", "specificity")
 AGES = ((18, 40), (40, 60), (60, 200))

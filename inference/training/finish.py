@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 from inference.errors import FilmError, MissingDataError
 from inference.figures import Outcome
-from inference.films import ADULTS, CHILDREN
+from inference.film_folder import ADULTS, CHILDREN
 from inference.models import Model
 from inference.models.folder import load_model, sha256_of
 from inference.scoring import sigmoid

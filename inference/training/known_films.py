@@ -14,7 +14,7 @@ from rich.progress import Progress
 from sklearn.covariance import LedoitWolf
 
 from inference.atlas import Atlas, unit
-from inference.films import ADULTS, CHILDREN, LabelledFilm
+from inference.film_folder import ADULTS, CHILDREN, LabelledFilm
 from inference.preprocessing import Preprocessing
 from inference.training.loop import readings_of
 from inference.training.network import FilmClassifier

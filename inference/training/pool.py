@@ -16,7 +16,7 @@ from torch import Tensor
 
 from inference.errors import MissingDataError
 from inference.film import display_pixels
-from inference.films import ADULTS, FilmFolder, LabelledFilm, at_aspect
+from inference.film_folder import ADULTS, FilmFolder, LabelledFilm, at_aspect
 from inference.geometry import resized
 from inference.preprocessing import Preprocessing
 from inference.training.augmentation import Augmentation

@@ -20,7 +20,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from inference.errors import FilmError
-from inference.films import FilmFolder
+from inference.film_folder import FilmFolder
 from inference.models.model import Model
 from inference.models.onnx import INPUT, OnnxNetwork
 from inference.serving.precision import Change, change

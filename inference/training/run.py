@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from inference.errors import MissingDataError, OutputError
 from inference.figures import auc
-from inference.films import FilmFolder
+from inference.film_folder import FilmFolder
 from inference.recipe_table import RECIPE
 from inference.training.calibration import Scaling, mean_loss
 from inference.training.finish import CARD, certain_by_population, write_folder

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.films import ADULTS, LabelledFilm
+from inference.film_folder import ADULTS, LabelledFilm
 
 Floats = NDArray[np.float32]
 

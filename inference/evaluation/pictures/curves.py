@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from inference.evaluation.pictures.style import NEGATIVE, POSITIVE, SERIES, THIRD, panels, unit_square
 from inference.evaluation.text import interval, wrapped
 from inference.figures import Outcome, confusion, precision_points, ratio, roc_points
-from inference.films import ADULTS, CHILDREN
+from inference.film_folder import ADULTS, CHILDREN
 
 Values = Mapping[str, Mapping[str, object]]
 Rows = Sequence[Mapping[str, float]]

@@ -21,7 +21,7 @@ from inference.evaluation.pictures.style import columns_of, rows_of
 from inference.evaluation.pointing import Pointed
 from inference.evaluation.populations import NORMAL_ADULTS
 from inference.figures import Outcome
-from inference.films import OPACITY
+from inference.film_folder import OPACITY
 
 # Width of a picture by panels side by side.
 PANEL_INCHES = {1: 4.1, 2: 7.4, 3: 10.8}

@@ -13,7 +13,7 @@ from inference.evaluation.pictures.exhibit import Exhibit
 from inference.evaluation.pictures.gallery import Shown, bare_and_mapped, draw_gallery, gallery_size
 from inference.evaluation.populations import NORMAL_ADULTS
 from inference.evaluation.reading import Reading, saliency_of
-from inference.films import OPACITY
+from inference.film_folder import OPACITY
 
 MOST = 4  # of each kind of error
 

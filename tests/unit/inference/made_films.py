@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inference.films import share_of
+from inference.film_folder import share_of
 from inference.models.port import Outputs
 
 SEED = 20180222  # of the shipped recipe

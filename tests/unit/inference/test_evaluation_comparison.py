@@ -19,7 +19,7 @@ from inference.cli import app
 from inference.errors import InferenceError, MissingDataError, ModelError
 from inference.evaluation import Protocol
 from inference.evaluation.comparison import Compared, Comparison, Contender, contenders_in
-from inference.films import FilmFolder
+from inference.film_folder import FilmFolder
 from inference.models import DEFAULT_MODEL, Model
 from inference.models.port import Outputs
 

@@ -10,7 +10,7 @@ import pytest
 from made_films import SEED, made_folder
 
 from inference.errors import MissingDataError
-from inference.films import FilmFolder
+from inference.film_folder import FilmFolder
 
 
 @pytest.fixture

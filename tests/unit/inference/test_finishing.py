@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from inference.errors import MissingDataError
-from inference.films import LabelledFilm
+from inference.film_folder import LabelledFilm
 from inference.models import DEFAULT_MODEL
 
 pytest.importorskip("torch")

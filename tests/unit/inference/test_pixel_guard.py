@@ -11,7 +11,7 @@ import pytest
 
 from inference.errors import NOT_FRONTAL, UNFAMILIAR, FilmError
 from inference.film import read_film
-from inference.films import FilmFolder, at_aspect
+from inference.film_folder import FilmFolder, at_aspect
 from inference.models import Answer, Model
 from inference.types import Radiograph
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.progress import Progress
 
-from inference.films import FilmFolder
+from inference.film_folder import FilmFolder
 
 torch = pytest.importorskip("torch", reason="the extra 'train' is not installed")
 

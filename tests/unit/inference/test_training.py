@@ -16,7 +16,7 @@ from rich.progress import Progress
 
 from inference.errors import DivergedError, InvalidRecipeError, MissingDataError, OutputError
 from inference.figures import Outcome
-from inference.films import FilmFolder, LabelledFilm, child_split, radiologist_target, text_targets
+from inference.film_folder import FilmFolder, LabelledFilm, child_split, radiologist_target, text_targets
 
 torch = pytest.importorskip("torch", reason="the extra 'train' is not installed")
 

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch", reason="the extra 'train' is not installed")
 
-from inference.films import LabelledFilm
+from inference.film_folder import LabelledFilm
 from inference.training.transplant import Example, Transplant
 
 
