@@ -84,6 +84,8 @@ def test_a_study_of_several_unsuitable_instances_names_their_reasons(node, ct_sl
     first = as_study(ct_slice, tmp_path / "a.dcm", 6)
     other = pydicom.dcmread(as_study(package_file("MR_small.dcm"), tmp_path / "b.dcm", 6))
     other.SOPInstanceUID = other.file_meta.MediaStorageSOPInstanceUID = "2.25.4711.6.1.2"
+    for keyword in ("PatientID", "PatientName"):
+        setattr(other, keyword, pydicom.dcmread(first)[keyword].value)
     other.save_as(tmp_path / "b.dcm")
     assert send(running.port, tmp_path / "b.dcm") == 0x0000
 

@@ -183,7 +183,7 @@ def test_an_oblique_series_is_read_where_it_lies(pipeline: Pipeline, tmp_path: P
         ("a localizer among them", "localizer", "ImageType: LOCALIZER; the model reads series of slices"),
         ("a slice of another orientation", "geometry", "ImageOrientationPatient: differs"),
         ("a tilted gantry", "geometry", "as under a tilted gantry"),
-        ("a slice of another patient", "identity", "PatientID: differs within the series"),
+        ("a slice of another place", "identity", "FrameOfReferenceUID: differs within the series"),
         ("a slice without pixels", "pixels", "PixelData"),
         ("a slice alone", "geometry", "1 slice; a volume needs two"),
         ("the wrong part of the body", "body-part", "BodyPartExamined: KNEE"),
@@ -201,6 +201,17 @@ def test_a_series_that_is_no_volume_is_refused_with_the_reason(
     assert "P8" not in found.reason
 
 
+def test_a_slice_of_another_patient_leaves_its_study_unread(pipeline: Pipeline, tmp_path: Path) -> None:
+    files = ct_series(tmp_path, 8)
+    changed(files[5], PatientID="P9")
+
+    study = pipeline.read(sources_of(files), made_at=datetime(2026, 11, 24, tzinfo=UTC), generation=1)
+
+    assert study.refusal is not None
+    assert ((), "identity") == (study.readings, study.refusal.code)
+    assert "P9" not in study.refusal.reason
+
+
 def spoiled(name: str, files: list[Path]) -> list[Path]:
     fifth = pydicom.dcmread(files[5])
     if name == "a missing slice":
@@ -215,8 +226,8 @@ def spoiled(name: str, files: list[Path]) -> list[Path]:
     if name == "a tilted gantry":
         for number, file in enumerate(files):
             changed(file, ImagePositionPatient=[-40.0, -30.0 + number, -75.0 + GAP_MM * number])
-    if name == "a slice of another patient":
-        changed(files[5], PatientID="P9")
+    if name == "a slice of another place":
+        changed(files[5], FrameOfReferenceUID="2.25.9")
     if name == "a slice without pixels":
         changed(files[5], PixelData=None)
     if name == "the wrong part of the body":
