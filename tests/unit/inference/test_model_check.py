@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from privileges import without_privileges
 from typer.testing import CliRunner
 
 from inference.atlas import Atlas
@@ -204,15 +204,14 @@ def test_a_file_that_cannot_be_read_is_one_clear_error(folder: Path, clinical_fi
 
 
 def test_a_folder_that_may_not_be_entered_is_one_clear_error(folder: Path, tmp_path: Path) -> None:
-    folder.chmod(0)
+    folder.chmod(0o444)
     try:
-        if os.access(folder, os.X_OK):
-            pytest.skip("this user may enter every folder")
-        (fault,) = faults_of_folder(folder)
+        done = without_privileges("-m", "inference", "check", str(folder))
     finally:
         folder.chmod(0o700)
 
-    assert "card.toml: cannot be read (Permission denied)" in fault
+    assert (1, 1) == (done.returncode, len(done.stdout.splitlines())), done.stderr
+    assert "card.toml: cannot be read (Permission denied)" in done.stdout
 
 
 def test_a_check_that_comes_to_no_end_says_so(folder: Path) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from model_folders import FILM, PNEUMONIA, finding, write_card
+from privileges import without_privileges
 from typer.testing import CliRunner
 
 from inference.atlas import Atlas
@@ -93,15 +92,6 @@ def test_a_folder_without_a_file_is_said(folder: Path, films: list[Path], tmp_pa
         result = CliRunner().invoke(app, ["predict", "--model", str(folder), *arguments])
         assert (2, "") == (result.exit_code, result.stdout)
         assert f"{empty}: a folder without a file" in result.stderr
-
-
-def without_privileges(*command: str) -> subprocess.CompletedProcess[str]:
-    """Run Python as whoever must obey permissions, which root need not."""
-    setpriv = shutil.which("setpriv")
-    if os.geteuid() == 0 and setpriv is None:
-        pytest.skip("root reads everything, and there is no setpriv")
-    obedient = [str(setpriv), "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
-    return subprocess.run([*obedient, sys.executable, *command], capture_output=True, text=True, check=False)
 
 
 def test_what_is_left_out_of_a_folder_is_said(folder: Path, films: list[Path], tmp_path: Path) -> None:
