@@ -22,7 +22,7 @@ from inference.errors import FilmError, MissingDataError
 from inference.film_tables import Row, aspect_of, box_of, rows_of, years_of
 from inference.geometry import resized
 from inference.picture import picture_film
-from inference.types import Code, Radiograph
+from inference.types import Radiograph
 
 CHILDREN, ADULTS = "children", "adults"
 CHILDREN_TABLE, CHILDREN_FILMS = "kermany.csv", "kermany224.zip"
@@ -35,8 +35,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     ADULTS_BOXES: ("file", "label", "x", "y", "w", "h"),
 }  # fmt: skip
-# What every label is about, and how cards name and code it.
-LABELLED_NAME, LABELLED = "pneumonia", Code("233604007", "SCT", "Pneumonia")
 OPACITY, NORMAL = "Lung Opacity", "Normal"
 # RSNA's and the clinical center's name for what radiologists boxed as pneumonia.
 BOXED = (OPACITY, "Pneumonia")

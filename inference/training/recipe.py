@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from inference.card import CardText, InputSection
 from inference.card_faults import faults_of
 from inference.errors import InvalidRecipeError
+from inference.labelled import LABELLED, LABELLED_NAME, labelled_among, told
 from inference.recipe_table import recipe_table
 from inference.training.augmentation import Augmentation
 from inference.training.network import ARCHITECTURES
@@ -167,6 +168,15 @@ class Recipe(Section):
         if not sum(shares.values()):
             raise ValueError("their sum is 0; some films are learned from")
         return shares
+
+    @field_validator("card")
+    @classmethod
+    def _finds_what_is_labelled(cls, card: CardText) -> CardText:
+        if len(card.findings) != 1 or labelled_among([(each.name, each.code.code()) for each in card.findings]) is None:
+            found = ", ".join(each.name for each in card.findings)
+            rule = f"films are labelled with {told(LABELLED_NAME, LABELLED)}, and nothing else can be learned of them"
+            raise ValueError(f"findings: {found}; {rule}")
+        return card
 
     @field_validator("input")
     @classmethod

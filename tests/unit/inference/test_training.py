@@ -312,6 +312,10 @@ def test_a_training_that_cannot_begin_leaves_the_folder_as_it_was(chest_films: P
         ({"seed = 20180222": "seed = 1\nvariation = -3"}, [r"variation: -3: "]),
         ({"peak_rate = 8e-4": "peak_rate = 1e9"}, [r"schedule\.peak_rate: 1000000000\.0: .*less than or equal to 1"]),
         ({"threads = 1": "threads = 100000"}, [r"schedule\.threads: 100000: .*less than or equal to 256"]),
+        (
+            {'name = "pneumonia"': 'name = "effusion"', "233604007": "60046008", '"Pneumonia"': '"Pleural effusion"'},
+            [r"card: findings: effusion; films are labelled with pneumonia \(233604007 of SCT\)"],
+        ),
         ({"batch = 32": "batch = 2601"}, [r"schedule\.batch: 2601: more than films_per_epoch, 2600"]),
         (
             {"batch = 32\n": "", "films_per_epoch = 2600": "films_per_epoch = 31"},
