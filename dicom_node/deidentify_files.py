@@ -18,6 +18,7 @@ from dicom_node.deidentify.files import Deidentifier
 from dicom_node.deidentify.reports import REPORTS, Reports
 from dicom_node.deidentify.settings import VaultSettings
 from dicom_node.deidentify.sources import Found, absent_files, files_in, source_of
+from dicom_node.durable import written_to
 from dicom_node.errors import StartError
 from dicom_node.exporting import Copy, Kept, export_apart, exporting_process
 from dicom_node.preprocess.decoders import Decoders
@@ -94,10 +95,8 @@ def deidentify_files(
     found = files_in(source)
     if not found:
         raise StartError(f"{source}: no file")
-    try:
+    with written_to(target):
         target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StartError(f"{target}: {error.strerror}") from error
     summary = Summary()
     Reports(target / REPORTS)  # before any work: it may be that none can be written
     with _refused_list(refused) if refused else nullcontext() as listed, exporting_process() as process:
@@ -143,12 +142,9 @@ def _refused_list(path: Path) -> Iterator[TextIO]:
     StartError
         It cannot be written.
     """
-    try:
-        # A name on a disk is bytes: one that is not UTF-8 stands in the list as it is.
-        with path.open("w", encoding="utf-8", errors="surrogateescape") as file:
-            yield file
-    except OSError as error:
-        raise StartError(f"{path}: {error.strerror}") from error
+    # A name on a disk is bytes: one that is not UTF-8 stands in the list as it is.
+    with written_to(path), path.open("w", encoding="utf-8", errors="surrogateescape") as file:
+        yield file
 
 
 def _line(found: Found, code: str, sentence: str) -> str:

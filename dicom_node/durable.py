@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from dicom_node.errors import StartError
 
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_file(path: Path) -> None:
-    """Make the bytes of a file durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        # Not fdatasync: that may pass over a rename which only changed the inode's times.
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -48,3 +42,12 @@ def durable_write(path: Path, content: bytes) -> None:
     finally:
         part.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+@contextmanager
+def written_to(path: Path) -> Iterator[None]:
+    """Raise StartError where the block cannot write a file or folder."""
+    try:
+        yield
+    except OSError as error:
+        raise StartError(f"{path}: {error.strerror}") from error

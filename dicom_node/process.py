@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 
 from dicom_node.deidentify.sources import files_in
-from dicom_node.durable import durable_write, sync_file, sync_folder
+from dicom_node.durable import durable_write, sync_folder, written_to
 from dicom_node.errors import ModelUnavailableError, NotAnInstanceError, StartError
 from dicom_node.films import Source
 from dicom_node.node import Node
@@ -28,6 +28,7 @@ from dicom_node.settings import Settings
 from dicom_node.spool.header import read_header
 from dicom_node.study import study_key
 from inference.types import Prediction
+from inference.whole_files import sync_file
 from structured_reports.port import Refusal, ResultObject
 from structured_reports.provenance import is_own
 
@@ -141,22 +142,14 @@ def _batch_of(paths: Sequence[Path], console: Console) -> _Batch:
 def _replacing(path: Path) -> Iterator[TextIO]:
     """Yield a file that takes the place of another when the block ends; of a run that is stopped it is left."""
     part = path.with_name(f"{path.name}.part")
-    with _written_to(path):
+    with written_to(path):
         file = part.open("w", encoding="utf-8")
     with file:
         yield file
-    with _written_to(path):
+    with written_to(path):
         sync_file(part)
         part.replace(path)
         sync_folder(path.parent)
-
-
-@contextmanager
-def _written_to(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StartError(f"{path}: {error.strerror}") from error
 
 
 def _digest(file: Path) -> str:

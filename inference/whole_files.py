@@ -29,7 +29,7 @@ def replaced(path: Path) -> Iterator[Path]:
     try:
         try:
             yield part
-            synced(part)
+            sync_file(part)
             if target.exists():
                 shutil.copymode(target, part)
             part.replace(target)
@@ -112,7 +112,7 @@ def beside(target: Path, file: Path) -> Path:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     if file.stat().st_dev != target.parent.stat().st_dev:
         file = Path(shutil.copyfile(file, part_of(target)))
-    synced(file)
+    sync_file(file)
     return file
 
 
@@ -128,10 +128,11 @@ def require_writable(folder: Path) -> None:
         raise unwritten(folder, error) from error
 
 
-def synced(path: Path) -> None:
+def sync_file(path: Path) -> None:
     """Make the bytes of a file durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
+        # Not fdatasync: that may pass over a rename which only changed the inode's times.
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

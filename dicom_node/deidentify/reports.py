@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 
+from dicom_node.durable import written_to
 from dicom_node.errors import StartError
 
 REPORTS = "reports"
@@ -59,7 +59,7 @@ class Reports:
         path = self._path(study)
         self._make()  # a node outlives a folder that somebody moves away
         # In one write, so that lines of two processes do not mix.
-        with _written_to(path), path.open("a+b", buffering=0) as file:
+        with written_to(path), path.open("a+b", buffering=0) as file:
             if _is_cut(file):
                 content = b"\n" + content
             if file.write(content) != len(content):
@@ -81,11 +81,11 @@ class Reports:
         return instance in known.instances
 
     def _make(self) -> None:
-        with _written_to(self.folder):
+        with written_to(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
 
     def _read_on(self, path: Path, known: _Read) -> None:
-        with _written_to(path):
+        with written_to(path):
             if not path.exists():
                 return
             with path.open("rb") as file:
@@ -114,11 +114,3 @@ def _instance_of(line: bytes) -> set[str]:
     except ValueError:
         return set()
     return {told["instance"]} if isinstance(told, dict) and "instance" in told else set()
-
-
-@contextmanager
-def _written_to(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StartError(f"{path}: {error.strerror}") from error

@@ -20,12 +20,13 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from dicom_node.durable import durable_folder, sync_file, sync_folder
+from dicom_node.durable import durable_folder, sync_folder
 from dicom_node.errors import NotAnInstanceError
 from dicom_node.observe import events
 from dicom_node.observe.events import FileSetAside, say
 from dicom_node.spool.header import MISMATCH, content_digest, data_set_offset, read_header
 from dicom_node.study import ReceivedInstance, study_key
+from inference.whole_files import sync_file
 
 _DAMAGED = ".damaged"
 
@@ -100,7 +101,7 @@ class Spool:
         if again:
             # Nobody knows how the sync of what stands there ended, and an error is told once: a second sync of these
             # bytes may succeed although they are on no disk. Those that came now take their place, once they are.
-            _label_as(final, arrived)
+            _label_as(final, arrived, digest)
             sync_file(arrived)
         # Rename first: the one flush then covers name and bytes on a journalling file system.
         arrived.rename(final)
@@ -189,14 +190,14 @@ class Spool:
         )
 
 
-def _label_as(kept: Path, arrived: Path) -> None:
-    """Give a file the file meta information of one with the same data set.
+def _label_as(kept: Path, arrived: Path, digest: str) -> None:
+    """Give a file the file meta information of a sound one with the same data set.
 
     Whoever sends an instance again may label it wrongly: what the first one said of it stands.
     """
-    label = _label_of(kept, content_digest(arrived))
+    label = _label_of(kept)
     with arrived.open("rb") as file:
-        if label in (b"", file.read(data_set_offset(arrived))):
+        if label in (b"", file.read(data_set_offset(arrived))) or not _is_sound(kept, digest):
             return
         relabelled = arrived.with_suffix(".relabelled")
         with relabelled.open("wb") as target:
@@ -205,12 +206,17 @@ def _label_as(kept: Path, arrived: Path) -> None:
     relabelled.replace(arrived)
 
 
-def _label_of(kept: Path, digest: str) -> bytes:
-    """Return the file meta information of a file with what stands before it; empty of one that is not sound."""
+def _label_of(kept: Path) -> bytes:
+    """Return the file meta information of a file with what stands before it; empty where the disk does not give it."""
     with suppress(OSError), kept.open("rb") as file:
-        label = file.read(data_set_offset(kept))
-        return label if content_digest(kept) == digest else b""
+        return file.read(data_set_offset(kept))
     return b""
+
+
+def _is_sound(kept: Path, digest: str) -> bool:
+    with suppress(OSError):
+        return content_digest(kept) == digest
+    return False
 
 
 def _plain(value: object, longest: int) -> str:

@@ -11,7 +11,6 @@ from pydicom.filebase import DicomFileLike
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import JPEG2000, DeflatedExplicitVRLittleEndian
 
-from dicom_node import durable
 from dicom_node.errors import NotAnInstanceError
 from dicom_node.spool import header
 from dicom_node.spool import spool as module
@@ -60,7 +59,7 @@ def test_bytes_that_could_not_be_synced_are_not_acknowledged_when_they_come_agai
     spool: Spool, ct_slice: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost: set[int] = set()
-    synced = durable.sync_file
+    synced = module.sync_file
 
     def fail_once(path: Path) -> None:  # as Linux does: a page that was not written is told of once
         if not lost:
